@@ -1,0 +1,1 @@
+"""Jingwei's core: schema, model, query algebra, stores and the analytics on top of them."""
