@@ -1,0 +1,1 @@
+"""Entities, claims, the two clocks and the level axis: values and pure functions."""

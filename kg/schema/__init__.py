@@ -1,0 +1,1 @@
+"""Turtle and SHACL read once into a frozen `Schema`."""
