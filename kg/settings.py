@@ -1,8 +1,8 @@
 """Settings: ``JINGWEI_*`` variables over a TOML file over the defaults below; the only reader of the environment.
 
 The file is the one that ``JINGWEI_CONFIG`` names, else ``jingwei.toml`` in the working folder where there is one. Its
-keys are the field names of :class:`Settings`; a variable is the same name in capitals after ``JINGWEI_``. A name that is
-no setting is an error with a suggestion, since a misspelt limit would otherwise be no limit.
+keys are the field names of :class:`Settings`; a variable is the same name in capitals after ``JINGWEI_``. A name that
+is no setting is an error with a suggestion, since a misspelt limit would otherwise be no limit.
 """
 
 import difflib

@@ -1,0 +1,85 @@
+# One target for each thing a developer does; .ci/run calls these and nothing else.
+# A fresh machine needs Python 3.11 or later (with venv) and make.
+
+PYTHON ?= python3
+PORT   ?= 8000
+STORE  ?= sqlite:///var/demo.db
+OUT    ?= bench-out
+# Arguments for pytest, such as TESTS="tests/kg -k interval".
+TESTS  ?=
+
+BIN      := .venv/bin
+READY    := .venv/.ready
+UV       := $(BIN)/uv
+CHECKED  := $(wildcard kg api loaders benchmarks examples tests)
+BENCHES  := $(filter-out benchmarks/bench_ml.py,$(wildcard benchmarks/bench_*.py))
+GRAPHIQL := web/graphiql/package.json web/graphiql/package-lock.json web/graphiql/build.mjs $(wildcard web/graphiql/src/*)
+
+ifdef CI
+STRICT := --require-backend
+endif
+
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint format bench bench-ml soak docs wheel clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: $(READY)/python $(READY)/graphiql ## make .venv and the browser assets; instant when nothing changed
+
+# uv comes from PyPI into .venv at the version that pyproject.toml pins, and installs the rest as locked.
+$(READY)/python: pyproject.toml uv.lock
+	@mkdir -p $(READY)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^ *"\(uv==[0-9.]*\)",$$/\1/p' pyproject.toml)"
+	UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet
+	@touch $@
+
+# Node builds the assets once; PyPI has it for machines that have none, or one too old.
+$(READY)/graphiql: $(READY)/python $(GRAPHIQL)
+	@if ! { command -v npm && node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)'; } >/dev/null 2>&1; then \
+		echo "No Node.js 20 or later here: installing it into .venv"; \
+		UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet --group node; \
+		PATH="$$PWD/$(BIN):$$PATH"; export PATH; \
+	fi; \
+	cd web/graphiql && npm ci --no-audit --no-fund --loglevel=error && node build.mjs
+	@touch $@
+
+demo: setup ## load a small synthetic park and serve it (PORT=8000 STORE=sqlite:///var/demo.db)
+	$(BIN)/jingwei demo --store "$(STORE)" --port "$(PORT)"
+
+test: setup lint ## set up, lint, type-check, run the tests (TESTS="tests/kg -k interval")
+	$(BIN)/pytest $(STRICT) $(TESTS)
+
+lint: setup ## ruff, mypy, import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy $(CHECKED)
+	$(BIN)/lint-imports
+
+format: setup ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: setup ## all benchmarks but the learning ones, results in OUT=bench-out (BENCH_SMALL=1: a short run)
+	@mkdir -p "$(OUT)"
+	@set -e; for file in $(BENCHES); do echo "== $$file"; $(BIN)/python $$file --out "$(OUT)"; done
+
+bench-ml: setup ## the learning benchmarks, results in OUT=bench-out
+	@mkdir -p "$(OUT)"
+	$(BIN)/python benchmarks/bench_ml.py --out "$(OUT)"
+
+soak: setup ## the long tests, for hours rather than minutes
+	$(BIN)/pytest --soak --timeout=0 -m soak $(TESTS)
+
+docs: setup ## write the generated pages of docs/
+	$(BIN)/python -c 'import sys, kg.settings; sys.stdout.write(kg.settings.settings_page())' > docs/settings.md
+
+wheel: setup ## dist/jingwei-*.whl, browser assets and ontology included
+	UV_PYTHON_DOWNLOADS=never $(UV) build --quiet --wheel --out-dir dist
+	@ls dist/*.whl
+
+clean: ## remove what the targets above made: .venv, caches, assets, dist; never a store
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf web/graphiql/node_modules api/page/static/graphiql
+	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
