@@ -1,0 +1,1 @@
+"""How a ChangeSet becomes row operations: one pure planner that all stores share."""
