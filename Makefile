@@ -11,7 +11,7 @@ TESTS  ?=
 BIN      := .venv/bin
 READY    := .venv/.ready
 UV       := $(BIN)/uv
-CHECKED  := $(wildcard kg api loaders benchmarks examples tests)
+CHECKED  := $(foreach d,kg api loaders benchmarks examples tests,$(if $(wildcard $d/*.py $d/*/*.py),$d))
 BENCHES  := $(filter-out benchmarks/bench_ml.py,$(wildcard benchmarks/bench_*.py))
 GRAPHIQL := web/graphiql/package.json web/graphiql/package-lock.json web/graphiql/build.mjs $(wildcard web/graphiql/src/*)
 
@@ -55,7 +55,7 @@ lint: setup ## ruff, mypy, import-linter
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy $(CHECKED)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix
