@@ -63,7 +63,7 @@ format: setup ## let ruff rewrite what it can
 
 bench: setup ## all benchmarks but the learning ones, results in OUT=bench-out (BENCH_SMALL=1: a short run)
 	@mkdir -p "$(OUT)"
-	@set -e; for file in $(BENCHES); do echo "== $$file"; $(BIN)/python $$file --out "$(OUT)"; done
+	@set -e; for file in $(BENCHES); do echo "== $$file"; $(BIN)/python $$file --out "$(OUT)" $(if $(BENCH_SMALL),--small); done
 
 bench-ml: setup ## the learning benchmarks, results in OUT=bench-out
 	@mkdir -p "$(OUT)"

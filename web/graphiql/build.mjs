@@ -1,5 +1,5 @@
 // Bundles GraphiQL and the workers of its editor into api/page/static/graphiql/.
-import { cp, mkdir, rm } from "node:fs/promises";
+import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -8,7 +8,7 @@ const outdir = fileURLToPath(new URL("../../api/page/static/graphiql/", import.m
 
 await rm(outdir, { recursive: true, force: true });
 await mkdir(outdir, { recursive: true });
-await build({
+const { metafile } = await build({
   absWorkingDir: here,
   entryPoints: {
     main: "src/main.jsx",
@@ -27,9 +27,26 @@ await build({
   chunkNames: "chunk-[hash]",
   assetNames: "[name]-[hash]",
   define: { "process.env.NODE_ENV": '"production"' },
-  legalComments: "linked",
+  // The whole licence texts are written below instead.
+  legalComments: "none",
+  metafile: true,
   logLevel: "warning",
 });
 for (const name of ["index.html", "page.css"]) {
   await cp(`${here}src/${name}`, `${outdir}${name}`);
 }
+
+// Whoever passes the bundle on passes on the licences of what is in it.
+const folders = new Set();
+for (const input of Object.keys(metafile.inputs)) {
+  const found = input.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//);
+  if (found) folders.add(found[1]);
+}
+const texts = [];
+for (const folder of [...folders].sort()) {
+  const about = JSON.parse(await readFile(`${here}${folder}/package.json`, "utf8"));
+  const files = (await readdir(`${here}${folder}`)).filter((name) => /^(licen[cs]e|notice|thirdparty)/i.test(name)).sort();
+  const parts = await Promise.all(files.map((name) => readFile(`${here}${folder}/${name}`, "utf8")));
+  texts.push(`${about.name} ${about.version} (${about.license})\n\n${parts.map((part) => part.trim()).join("\n\n")}\n`);
+}
+await writeFile(`${outdir}LICENSES.txt`, texts.join(`\n${"-".repeat(80)}\n\n`));
