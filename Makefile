@@ -76,6 +76,7 @@ docs: setup ## write the generated pages of docs/
 	$(BIN)/python -c 'import sys, kg.settings; sys.stdout.write(kg.settings.settings_page())' > docs/settings.md
 
 wheel: setup ## dist/jingwei-*.whl, browser assets and ontology included
+	@rm -f dist/jingwei-*.whl
 	UV_PYTHON_DOWNLOADS=never $(UV) build --quiet --wheel --out-dir dist
 	@ls dist/*.whl
 

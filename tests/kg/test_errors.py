@@ -1,8 +1,11 @@
 """Every error has a code, a description and a rendering that says what, where and what to do."""
 
+import importlib
 import pickle
+import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +19,6 @@ def tree(root: type[JingweiError]) -> Iterator[type[JingweiError]]:
         yield from tree(child)
 
 
-# Errors that other packages derive are walked as well once they are imported.
 ERRORS = sorted({error for error in tree(JingweiError) if error.__module__ == kg.errors.__name__}, key=str)
 
 
@@ -25,6 +27,19 @@ def test_the_tree_is_the_module() -> None:
         value for value in vars(kg.errors).values() if isinstance(value, type) and issubclass(value, BaseException)
     }
     assert named == set(ERRORS)
+
+
+def test_errors_that_other_packages_derive_have_codes_of_their_own() -> None:
+    root = str(Path(__file__).parents[2])
+    for package in ("kg", "loaders", "api"):
+        for module in pkgutil.walk_packages([f"{root}/{package}"], prefix=f"{package}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    owners: dict[str, type[JingweiError]] = {}
+    for error in set(tree(JingweiError)):
+        assert "code" in vars(error), error
+        assert vars(error).get("about", "").endswith("."), error
+        assert owners.setdefault(error.code, error) is error
 
 
 def test_codes_are_stable_and_unique() -> None:
