@@ -89,6 +89,7 @@ class End:
 
     record: RecordKey
     valid: Interval
+    level: int | None = None  # takes back claims of this level (None: the source's) and above
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class Unrelate:
     end: Ref
     properties: Mapping[str, Value | Ref | None] = field(default_factory=dict)
     valid: Interval = ALWAYS
+    level: int | None = None  # as in End
 
 
 @dataclass(frozen=True, slots=True)

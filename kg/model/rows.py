@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RecordRow:
-    """The fact that a source's record belongs to an entity. `home` is the entity at first sight."""
+    """The fact that a source's record belongs to an entity. `home` is the entity at first sight.
+
+    The source "" is the store's own: its record of local id E stands for whatever is said of entity E by id.
+    """
 
     source: str
     local: str
@@ -55,7 +58,10 @@ class ClaimRow:
 
 @dataclass(slots=True)
 class VersionRow:
-    """An entity's resolved version. `sources`: property → source id; "" → the sources of its existence."""
+    """An entity's resolved version.
+
+    `sources`: property → source id of its value; "" → the source of the class and of all properties not named.
+    """
 
     entity: str
     cls: str

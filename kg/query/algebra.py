@@ -74,7 +74,7 @@ class MetaName(StrEnum):
     SYSTEM_FROM = "systemFrom"
     SYSTEM_TO = "systemTo"
     PROVENANCE = "provenance"  # "mentioned" for a stub, else "stated"
-    SOURCES = "sources"  # JSON object: property → source id of the resolved value
+    SOURCES = "sources"  # JSON object as in VersionRow.sources: property → source id, "" → that of all not named
     MERGED_FROM = "mergedFrom"  # JSON array of ids that now answer as this entity, sorted
     # of the relation by which the row was reached
     EDGE_ID = "edge.id"

@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from kg.model.changes import Receipt, RecordKey, Source
+    from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
 
 R = TypeVar("R")
 
@@ -46,6 +45,12 @@ class Reading(Protocol):
 
     def relation_claims(self, lines: Collection[str]) -> dict[str, list[RelationClaimRow]]: ...
 
+    def relation_claims_between(
+        self, pairs: Collection[tuple[str, RecordKey, RecordKey]]
+    ) -> dict[tuple[str, RecordKey, RecordKey], list[RelationClaimRow]]:
+        """By (relation, start, end), whatever the source and the key properties."""
+        ...
+
     def relation_claims_of(self, keys: Collection[RecordKey]) -> dict[RecordKey, list[RelationClaimRow]]:
         """By record: rows that have it as start, end or reference (a row may stand under several)."""
         ...
@@ -62,6 +67,10 @@ class Reading(Protocol):
 
     def relation_claim_history(self, run: str) -> dict[str, list[RelationClaimRow]]:
         """The same by line."""
+        ...
+
+    def runs_at(self, systems: Collection[int]) -> dict[int, str]:
+        """The run of the commit at each system instant."""
         ...
 
     def affirmations(self, rows: Collection[int], *, relation: bool) -> dict[int, tuple[str, ...]]:

@@ -1,0 +1,273 @@
+"""Affected entities: their resolved rows, identifiers, and the uniqueness of the latter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kg.errors import IdentityConflict, ValidationError
+from kg.model.boxes import difference
+from kg.model.intervals import OPEN, Interval, union
+from kg.model.resolve import Claim, rank, same_version, valid_key, versions
+from kg.model.rows import IdentifierRow, RecordRow, VersionRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kg.model.changes import RecordKey
+    from kg.store.commit.rows import Delta
+    from kg.store.commit.working import Working
+
+
+class Entities:
+    """Recomputes entities and keeps their new state for the relations' sake."""
+
+    def __init__(self, working: Working, check: Callable[[VersionRow], str] | None) -> None:
+        self.w = working
+        self.check = check
+        self.old: dict[str, list[VersionRow]] = {}
+        self.new: dict[str, list[VersionRow]] = {}
+        self.old_identifiers: dict[str, list[IdentifierRow]] = {}
+        self.new_identifiers: dict[str, list[IdentifierRow]] = {}
+
+    def affected(self) -> set[str]:
+        """Entities that a changed line or record fact belongs to, before or after."""
+        w = self.w
+        out: set[str] = set()
+        for key, lines in w.lines.items():
+            if key in w.changed_records or any(line.touched for line in lines.values()):
+                out.update(row.entity for row in w.records[key])
+                out.update(row.entity for row in w.stored_records.get(key, ()))
+        for key in w.changed_records:
+            out.update(row.entity for row in w.records[key])
+            out.update(row.entity for row in w.stored_records.get(key, ()))
+        return out
+
+    def recompute(self, entities: Iterable[str]) -> None:
+        """Resolve each from the claims of all its records."""
+        w = self.w
+        todo = sorted(entities)
+        w.fetch_members(todo)
+        known = [e for e in todo if e not in w.minted and e not in self.old]
+        if known:
+            self.old.update(w.reading.versions(known))
+            self.old_identifiers.update(w.reading.identifiers_of(known))
+        w.fetch_lines(key for e in todo for key in w.by_entity.get(e, ()) if any(r.entity == e for r in w.records[key]))
+        for entity in todo:
+            rows = versions(entity, self._claims(entity), w.schema) if self._has_claims(entity) else []
+            self.new[entity] = rows
+            self.new_identifiers[entity] = self._identifiers(entity, rows)
+
+    def _has_claims(self, entity: str) -> bool:
+        return any(line.segments for key, _ in self.w.members(entity) for line in self.w.record_lines(key).values())
+
+    def _claims(self, entity: str) -> list[Claim]:
+        w = self.w
+        out: list[Claim] = []
+        for key, record in w.members(entity):
+            for level, line in w.record_lines(key).items():
+                low = max(level, record.level_from)
+                if low >= record.level_to or not line.segments:
+                    continue
+                source = w.source(key.source)
+                for s in line.segments:
+                    says = s.payload
+                    out.append(
+                        Claim(
+                            rank(source, says.confidence, says.stated, level, key.local, mentioned=says.mentioned),
+                            key.source, says.cls, says.properties, s.start, s.end, low, record.level_to,
+                            says.mentioned,
+                        )
+                    )  # fmt: skip
+        return out
+
+    def _identifiers(self, entity: str, rows: list[VersionRow]) -> list[IdentifierRow]:
+        schemes = self.w.schemes
+        if len(rows) == 1:
+            row = rows[0]
+            return [
+                IdentifierRow(scheme, str(one), entity, row.valid_from, row.valid_to, row.level_from, row.level_to)
+                for name, scheme in schemes[row.cls]
+                if (value := row.properties.get(name)) is not None
+                for one in (value if isinstance(value, tuple) else (value,))
+            ]
+        held: dict[tuple[str, str, int, int], list[Interval]] = {}
+        for row in rows:
+            for name, scheme in schemes[row.cls]:
+                value = row.properties.get(name)
+                if value is None:
+                    continue
+                for one in value if isinstance(value, tuple) else (value,):
+                    slot = held.setdefault((scheme, str(one), row.level_from, row.level_to), [])
+                    slot.append(row.valid)
+        return [
+            IdentifierRow(scheme, value, entity, valid.start, valid.end, low, high)
+            for (scheme, value, low, high), intervals in held.items()
+            for valid in union(intervals)
+        ]
+
+    # ------------------------------------------------------------ uniqueness
+
+    def collisions(self) -> list[tuple[str, str, int]]:
+        """(survivor, loser, level) to merge, for values that meet only above what the other's readers see.
+
+        Raises IdentityConflict for values that two entities hold in sight of the same writer.
+        """
+        w = self.w
+        keys = {(row.scheme, row.value) for rows in self.new_identifiers.values() for row in rows}
+        w.fetch_holders(keys)
+        found = w.stored_holders
+        merges: dict[tuple[str, str], int] = {}
+        by_key: dict[tuple[str, str], list[IdentifierRow]] = {}
+        for rows in self.new_identifiers.values():
+            for row in rows:
+                by_key.setdefault((row.scheme, row.value), []).append(row)
+        for key, mine in by_key.items():
+            scheme = w.schema.schemes[key[0]]
+            if not scheme.identifying:
+                continue
+            others = [row for row in found.get(key, ()) if row.entity not in self.new]
+            if len(mine) + len(others) < 2:
+                continue
+            for i, row in enumerate(mine):
+                for other in (*mine[i + 1 :], *others):
+                    if row.entity != other.entity and _meet(row, other):
+                        pair, level = self._collision(row, other)
+                        merges[pair] = min(level, merges.get(pair, level))
+        return [(survivor, loser, level) for (survivor, loser), level in sorted(merges.items())]
+
+    def _collision(self, a: IdentifierRow, b: IdentifierRow) -> tuple[tuple[str, str], int]:
+        low = max(a.level_from, b.level_from)
+        lowest = {row.entity: self._lowest(row.entity) for row in (a, b)}
+        survivor, loser = sorted((a.entity, b.entity), key=lambda e: (lowest[e], e))
+        if low > lowest[survivor] and lowest[loser] >= low:
+            return (survivor, loser), low
+        raise IdentityConflict(
+            f"Identifier {a.scheme} {a.value} would belong to two entities, {a.entity} and {b.entity}, at one time",
+            where=", ".join(self._names(e) for e in (a.entity, b.entity)),
+            field=a.scheme, value=a.value,
+            remedy="If they are the same, merge them (both records stay); if not, correct the value in one of them.",
+        )  # fmt: skip
+
+    def _lowest(self, entity: str) -> int:
+        return min((row.level_from for _, row in self.w.members(entity)), default=OPEN)
+
+    # ------------------------------------------------------------ results
+
+    def existence(self, entity: str, level: int) -> tuple[Interval, ...]:
+        """When the entity exists for readers of a level."""
+        rows = self.rows(entity)
+        if len(rows) == 1:
+            row = rows[0]
+            return (row.valid,) if row.level_from <= level < row.level_to else ()
+        return union(row.valid for row in rows if row.level_from <= level < row.level_to)
+
+    def rows(self, entity: str) -> list[VersionRow]:
+        """Resolved rows as they will be."""
+        rows = self.new.get(entity)
+        if rows is None:
+            rows = self.old.get(entity)
+            if rows is None:
+                self.fetch((entity,))
+                rows = self.old.get(entity, [])
+        return rows
+
+    def fetch(self, entities: Iterable[str]) -> None:
+        missing = [e for e in entities if e not in self.new and e not in self.old]
+        if missing:
+            found = self.w.reading.versions(missing)
+            for entity in missing:
+                self.old[entity] = found.get(entity, [])
+
+    def existence_changed(self) -> set[str]:
+        """Entities whose time of existence differs at some level, brand-new ones left out."""
+        out = set()
+        for entity, rows in self.new.items():
+            if entity in self.w.minted:
+                continue
+            before = {(r.valid_from, r.valid_to, r.level_from, r.level_to) for r in self.old.get(entity, ())}
+            after = {(r.valid_from, r.valid_to, r.level_from, r.level_to) for r in rows}
+            if before != after:
+                out.add(entity)
+        return out
+
+    def write(self, delta: Delta, system: int) -> None:
+        """Put the differences into the delta; check what is new."""
+        for entity, rows in self.new.items():
+            old = self.old.get(entity, [])
+            changed = difference(old, rows, system, valid_key, same_version)
+            if self.check is not None:
+                for row in changed.insert:
+                    if not row.mentioned and row.system_to == OPEN:
+                        self._refuse(row, self.check(row))
+            delta.versions.insert += changed.insert
+            delta.versions.close += changed.close
+            delta.versions.narrow += changed.narrow
+            held = self.new_identifiers[entity]
+            before = self.old_identifiers.get(entity, [])
+            if held or before:
+                moved = difference(before, held, system, _identifier_key, _always)
+                delta.identifiers.insert += moved.insert
+                delta.identifiers.close += moved.close
+                delta.identifiers.narrow += moved.narrow
+
+    def _refuse(self, row: VersionRow, problem: str) -> None:
+        if problem:
+            raise ValidationError(
+                f"The entity would not keep to its shape {row.cls}: {problem}", where=self._names(row.entity),
+                remedy="Complete or correct the record.",
+            )  # fmt: skip
+
+    def _names(self, entity: str) -> str:
+        return ", ".join(f"{k.source}/{k.local}" for k, _ in self.w.members(entity) if k.source)
+
+    def write_records(self, delta: Delta, system: int) -> None:
+        """Record facts that changed."""
+        for key in sorted(self.w.changed_records):
+            new = [replace(row) for row in self.w.records[key]]
+            changed = difference(self.w.stored_records.get(key, []), new, system, _record_key, _always)
+            delta.records.insert += changed.insert
+            delta.records.close += changed.close
+            delta.records.narrow += changed.narrow
+
+
+def moved(rows: list[RecordRow], level: int, entity: str) -> list[RecordRow]:
+    """Record facts after the record went to `entity` for readers of `level` and above."""
+    out: list[RecordRow] = []
+    for row in rows:
+        if row.level_from < level:
+            out.append(replace(row, level_to=min(row.level_to, level), row=0))
+        if row.level_to > level:
+            out.append(replace(row, level_from=max(row.level_from, level), entity=entity, row=0))
+    return out
+
+
+def moved_keys(working: Working, keys: Iterable[RecordKey], level: int, entity: str | None) -> None:
+    """Move records to an entity (None: to the one each was first seen as)."""
+    for key in keys:
+        rows = working.record(key)
+        new: list[RecordRow] = []
+        for row in rows:
+            new += moved([row], level, entity if entity is not None else row.home)
+        working.set_record(key, new)
+
+
+def _meet(a: IdentifierRow, b: IdentifierRow) -> bool:
+    return (
+        a.valid_from < b.valid_to
+        and b.valid_from < a.valid_to
+        and a.level_from < b.level_to
+        and b.level_from < a.level_to
+    )
+
+
+def _identifier_key(row: IdentifierRow) -> tuple[str, str, int, int]:
+    return row.scheme, row.value, row.valid_from, row.valid_to
+
+
+def _record_key(row: RecordRow) -> tuple[str, str]:
+    return row.home, row.entity
+
+
+def _always(_a: object, _b: object) -> bool:
+    return True

@@ -1,0 +1,239 @@
+"""The commit planner: a ChangeSet and what the store holds → the row operations of one commit.
+
+Pure: it reads through `Reading` and writes nothing. All stores share it, so that they cannot differ in what a
+commit means.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kg.errors import JingweiError, NotFound, StaleExpectation, ValidationError
+from kg.model.changes import End, Merge, Put, Receipt, Relate, Retract, Split, Unrelate
+from kg.model.intervals import OPEN
+from kg.model.rows import ClaimRow, RelationClaimRow
+from kg.store.commit.entities import Entities, moved, moved_keys
+from kg.store.commit.relations import Relations
+from kg.store.commit.retract import retract
+from kg.store.commit.rows import Delta
+from kg.store.commit.statements import LOADED, MERGED, UNCHANGED, Statements
+from kg.store.commit.working import Working
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kg.model.changes import ChangeSet
+    from kg.model.rows import RecordRow, VersionRow
+    from kg.schema.types import Schema
+    from kg.store.commit.rows import Reading
+    from kg.store.commit.working import Line
+
+
+def plan(
+    change_set: ChangeSet,
+    reading: Reading,
+    schema: Schema,
+    system: int,
+    *,
+    check: Callable[[VersionRow], str] | None = None,
+) -> Delta:
+    """Plan a commit at instant `system`.
+
+    `check` says what is wrong with a resolved version ("" is nothing). Raises NotFound, IdentityConflict,
+    ValidationError and StaleExpectation; then nothing may be written.
+    """
+    _expectations(change_set, reading)
+    working = Working(schema, reading, change_set.run, change_set.sources)
+    statements = Statements(working)
+    statements.prefetch(change_set.changes)
+    entities = Entities(working, check)
+    _rerank(working)
+    outcomes: list[str] = []
+    ids: list[str] = []
+    for number, change in enumerate(change_set.changes):
+        where = f"change {number + 1}"
+        try:
+            if isinstance(change, Put):
+                _known_class(schema, change.cls)
+                outcome, entity = statements.put(change, where)
+                ids.append(entity)
+            else:
+                outcome = _other(change, statements, working, where)
+        except JingweiError as error:
+            error.where = error.where or where
+            raise
+        outcomes.append(outcome)
+    delta = Delta(system, sources=working.new_sources)
+    entities.recompute(entities.affected())
+    for _ in range(len(entities.new) + 1):
+        merges = entities.collisions()
+        if not merges:
+            break
+        for survivor, loser, level in merges:
+            _merge(working, Merge(survivor, loser, level))
+        entities.recompute(entities.affected())
+    entities.write(delta, system)
+    entities.write_records(delta, system)
+    clipped = Relations(working, entities).write(delta, system)
+    _write_lines(working, delta, system)
+    _write_affirmations(working, statements, delta)
+    delta.receipt = Receipt(
+        read=len(outcomes),
+        loaded=outcomes.count(LOADED),
+        merged=outcomes.count(MERGED),
+        unchanged=outcomes.count(UNCHANGED),
+        run=change_set.run,
+        entities=tuple(ids),
+        clipped=tuple(clipped),
+    )
+    return delta
+
+
+def _known_class(schema: Schema, name: str) -> None:
+    cls = schema.classes.get(name)
+    if cls is None or cls.abstract:
+        raise ValidationError(
+            f"{'Abstract' if cls else 'Unknown'} class", field="class", value=name,
+            remedy="Name a concrete class of the ontology (jingwei ontology docs lists them).",
+        )  # fmt: skip
+
+
+def _expectations(change_set: ChangeSet, reading: Reading) -> None:
+    if not change_set.expect:
+        return
+    found = reading.revisions({e.id for e in change_set.expect})
+    for expected in change_set.expect:
+        actual = found.get(expected.id)
+        if actual != expected.revision:
+            raise StaleExpectation(
+                "The entity is not as it was when it was read", field="revision", where=expected.id,
+                value=actual, remedy="Read it again and repeat the change.",
+            )  # fmt: skip
+
+
+def _other(change: Any, statements: Statements, working: Working, where: str) -> str:
+    if isinstance(change, End):
+        return statements.end(change, where)
+    if isinstance(change, Relate | Unrelate):
+        if change.relation not in working.schema.relations:
+            raise ValidationError(
+                "Unknown relation", field="relation", value=change.relation,
+                remedy="Name a relation of the ontology, not its inverse.",
+            )  # fmt: skip
+        return statements.relate(change, where) if isinstance(change, Relate) else statements.unrelate(change, where)
+    if isinstance(change, Merge):
+        _merge(working, change)
+        return LOADED
+    if isinstance(change, Split):
+        return _split(working, change)
+    if isinstance(change, Retract):
+        return LOADED if retract(working, change.run) else UNCHANGED
+    raise TypeError(f"no such change: {change!r}")
+
+
+def _merge(working: Working, merge: Merge) -> None:
+    survivor = working.by_id(merge.survivor, merge.level)
+    loser = working.by_id(merge.loser, merge.level)
+    if survivor == loser:
+        return
+    keys = [key for key, row in working.members(loser) if row.level_to > merge.level]
+    moving = set(keys)
+    for key in sorted(moving):
+        rows: list[RecordRow] = []
+        for row in working.record(key):
+            rows += moved([row], merge.level, survivor) if row.entity == loser else [row]
+        working.set_record(key, rows)
+
+
+def _split(working: Working, split: Split) -> str:
+    keys = list(split.records)
+    for key in keys:
+        if not working.record(key):
+            raise NotFound(
+                "Unknown record", field="records", value=f"{key.source}/{key.local}",
+                remedy="Name records as `claims` shows them.",
+            )  # fmt: skip
+    before = {key: working.record(key) for key in keys}
+    if split.apart:
+        names = [f"{k.source}\x1e{k.local}" for k in sorted(keys)]
+        moved_keys(working, keys, split.level, working.mint("apart", *names))
+    else:
+        homes = {row.home for key in keys for row in working.record(key)}
+        own = [k for home in homes for k in working.home_records(home) if not k.source and k.local == home]
+        moved_keys(working, dict.fromkeys([*keys, *own]), split.level, None)
+    return LOADED if any(before[key] != working.record(key) for key in keys) else UNCHANGED
+
+
+def _rerank(working: Working) -> None:
+    """A source's new priority decides anew wherever it claims."""
+    for source in working.reranked:
+        keys = working.reading.records_of_source(source)
+        working.fetch_records(keys)
+        working.fetch_lines(keys)
+        for key in keys:
+            for line in working.record_lines(key).values():
+                line.touched = True
+        names = working.reading.lines_of_source(source)
+        found = working.reading.relation_claims(names) if names else {}
+        working.adopt_relation(row for rows in found.values() for row in rows)
+        for name in names:
+            for line in working.relation_lines.get(name, {}).values():
+                line.touched = True
+
+
+def _write_lines(working: Working, delta: Delta, system: int) -> None:
+    for key, lines in working.lines.items():
+        for level, line in lines.items():
+            if line.touched:
+                _write_line(
+                    line,
+                    delta.claims,
+                    lambda s, key=key, level=level: ClaimRow(
+                        key.source, key.local, s.payload.cls, s.payload.properties, s.start, s.end, level,
+                        s.payload.confidence, s.payload.stated, s.payload.mentioned, s.payload.run, s.anchors,
+                        system, OPEN,
+                    ),
+                )  # fmt: skip
+    for name, lines in working.relation_lines.items():
+        for level, line in lines.items():
+            if line.touched:
+                meta = working.relation_meta[name]
+                _write_line(
+                    line,
+                    delta.relation_claims,
+                    lambda s, meta=meta, level=level: RelationClaimRow(
+                        meta.line, meta.source, meta.relation, meta.start, meta.end, s.payload.properties,
+                        s.payload.references, s.start, s.end, level, s.payload.confidence, s.payload.stated,
+                        s.payload.run, s.anchors, system, OPEN,
+                    ),
+                )  # fmt: skip
+
+
+def _write_line(line: Line, ops: Any, row_of: Callable[..., Any]) -> None:
+    kept: set[int] = set()
+    for segment in line.segments:
+        if segment.row:
+            kept.add(segment.row)
+            row = line.stored[segment.row]
+            if row.anchors != segment.anchors:
+                ops.anchors.append((row, segment.anchors))
+        else:
+            ops.insert.append(row_of(segment))
+    ops.close += [row for number, row in line.stored.items() if number not in kept]
+
+
+def _write_affirmations(working: Working, statements: Statements, delta: Delta) -> None:
+    if not statements.affirmed:
+        return
+    claims = {n: row for lines in working.lines.values() for line in lines.values() for n, row in line.stored.items()}
+    relations = {
+        n: row for lines in working.relation_lines.values() for line in lines.values() for n, row in line.stored.items()
+    }
+    closed = {False: {r.row for r in delta.claims.close}, True: {r.row for r in delta.relation_claims.close}}
+    for number, relation in dict.fromkeys(statements.affirmed):
+        if number in closed[relation]:
+            continue
+        if relation:
+            delta.relation_claims.affirm.append((relations[number], working.run))
+        else:
+            delta.claims.affirm.append((claims[number], working.run))

@@ -1,0 +1,233 @@
+"""Affected relations: which claim lines make up which relation at which level, clipped to their ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from kg.errors import ValidationError
+from kg.model.boxes import difference
+from kg.model.changes import Clipped, RecordKey
+from kg.model.ids import edge_id
+from kg.model.intervals import Interval, intersect, union
+from kg.model.resolve import Claim, edges, rank, same_edge, valid_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from kg.model.changes import Value
+    from kg.model.rows import EdgeRow, RecordRow
+    from kg.store.commit.entities import Entities
+    from kg.store.commit.rows import Delta
+    from kg.store.commit.working import RelationLine, Working
+
+Identity = tuple[str, str, str, str]
+"""(edge id, relation, start entity, end entity)."""
+
+
+class Relations:
+    """Recomputes relations after the entities are known."""
+
+    def __init__(self, working: Working, entities: Entities) -> None:
+        self.w = working
+        self.entities = entities
+
+    def write(self, delta: Delta, system: int) -> list[Clipped]:
+        """Put the differences into the delta; what was clipped by an end's ceasing to exist."""
+        w = self.w
+        shaken = self.entities.existence_changed()
+        self._adopt_touching(shaken)
+        lines = self._affected_lines()
+        if not lines and not shaken:
+            return []
+        self._prefetch(lines)
+        identities = self._identities(lines)
+        self._adopt_contributors(identities)
+        stored = w.reading.edges({i[0] for i in identities}) if identities else {}
+        self.entities.fetch({e for i in identities for e in i[2:]})
+        contributions = self._contributions({i[0] for i in identities})
+        clipped: list[Clipped] = []
+        for identity in sorted(identities):
+            edge, relation, start, end = identity
+            old = stored.get(edge, [])
+            wanted = edges(edge, relation, start, end, contributions.get(edge, [])) if edge in contributions else []
+            new = [part for row in wanted for part in self._clip(row)]
+            changed = difference(old, new, system, valid_key, same_edge)
+            if changed.insert:
+                self._check_ends(identity)
+            delta.edges.insert += changed.insert
+            delta.edges.close += changed.close
+            delta.edges.narrow += changed.narrow
+            if old and changed.close and (start in shaken or end in shaken):
+                was, now = _covered(old), _covered(new)
+                clipped += [
+                    Clipped(relation, start, end, one, intersect((one,), now))
+                    for one in was
+                    if intersect((one,), now) != (one,)
+                ]
+        return clipped
+
+    # ------------------------------------------------------------ which lines
+
+    def _adopt_touching(self, shaken: set[str]) -> None:
+        """Lines of all records of entities whose existence changed, and of records that moved."""
+        w = self.w
+        keys = {key for e in shaken for key in w.by_entity.get(e, ())}
+        keys |= {k for k in w.changed_records if k in w.stored_records}
+        if keys:
+            found = w.reading.relation_claims_of(keys)
+            w.adopt_relation(row for rows in found.values() for row in rows)
+        self.touching = keys
+
+    def _affected_lines(self) -> list[RelationLine]:
+        w = self.w
+        out: list[RelationLine] = []
+        for name, lines in w.relation_lines.items():
+            meta = w.relation_meta[name]
+            if any(line.touched for line in lines.values()) or self._touches(meta):
+                out.append(meta)
+        return out
+
+    def _touches(self, meta: RelationLine) -> bool:
+        if not self.touching:
+            return False
+        if meta.start in self.touching or meta.end in self.touching:
+            return True
+        return any(key in self.touching for key in self._references(meta))
+
+    def _references(self, meta: RelationLine) -> Iterator[RecordKey]:
+        yield from meta.key_references.values()
+        for line in self.w.relation_lines[meta.line].values():
+            for segment in line.segments:
+                yield from segment.payload.references.values()
+            for row in line.stored.values():
+                yield from row.references.values()
+
+    def _prefetch(self, lines: Iterable[RelationLine]) -> None:
+        w = self.w
+        keys: set[RecordKey] = set()
+        for meta in lines:
+            keys.update((meta.start, meta.end))
+            keys.update(self._references(meta))
+        w.fetch_records(keys)
+
+    # ------------------------------------------------------------ which relations
+
+    def _identities(self, lines: Iterable[RelationLine]) -> set[Identity]:
+        """Of the lines, as record facts are and as they were."""
+        out: set[Identity] = set()
+        for meta in lines:
+            for stored in (False, True):
+                for _, _, identity, _ in self._placed(meta, {}, stored=stored):
+                    out.add(identity)
+        return out
+
+    def _placed(
+        self, meta: RelationLine, references: Mapping[str, RecordKey], *, stored: bool = False
+    ) -> Iterator[tuple[int, int, Identity, dict[str, str]]]:
+        """(level from, level to, identity, entity-valued properties) of a line, level by level."""
+        relation = self.w.schema.relations[meta.relation]
+        names = {**meta.key_references, **references}
+        start, end = self._facts(meta.start, stored), self._facts(meta.end, stored)
+        facts = {name: self._facts(key, stored) for name, key in names.items()}
+        every = (start, end, *facts.values())
+        if all(len(rows) == 1 for rows in every) and len({(r[0].level_from, r[0].level_to) for r in every}) == 1:
+            bounds = [start[0].level_from, start[0].level_to]
+        else:
+            bounds = sorted({b for rows in every for row in rows for b in (row.level_from, row.level_to)})
+        for low, high in pairwise(bounds):
+            a, b = _entity(start, low), _entity(end, low)
+            if a is None or b is None:
+                continue
+            values = {n: e for n, rows in facts.items() if (e := _entity(rows, low)) is not None}
+            key: dict[str, Value] = dict(meta.key)
+            missing = False
+            for name in meta.key_references:
+                missing |= name not in values
+                key[name] = values.get(name, "")
+            if not missing:
+                identity = (edge_id(relation.name, a, b, key), relation.name, a, b)
+                yield low, high, identity, values
+
+    def _facts(self, key: RecordKey, stored: bool) -> list[RecordRow]:
+        if stored:
+            self.w.record(key)
+            return self.w.stored_records.get(key, [])
+        return self.w.record(key)
+
+    def _adopt_contributors(self, identities: set[Identity]) -> None:
+        """All lines between any records of the two ends: several sources may claim one relation."""
+        w = self.w
+        w.fetch_members({e for i in identities for e in i[2:]})
+        pairs: set[tuple[str, RecordKey, RecordKey]] = set()
+        for _, relation, start, end in identities:
+            starts = [k for k, _ in w.members(start)]
+            ends = [k for k, _ in w.members(end)]
+            pairs.update((relation, a, b) for a in starts for b in ends)
+        if pairs:
+            found = w.reading.relation_claims_between(pairs)
+            w.adopt_relation(row for rows in found.values() for row in rows)
+
+    def _contributions(self, wanted: set[str]) -> dict[str, list[Claim]]:
+        w = self.w
+        out: dict[str, list[Claim]] = {}
+        for name, lines in w.relation_lines.items():
+            meta = w.relation_meta[name]
+            placed_cache: dict[tuple[tuple[str, RecordKey], ...], list[tuple[int, int, Identity, dict[str, str]]]] = {}
+            for level, line in lines.items():
+                for s in line.segments:
+                    says = s.payload
+                    cache = tuple(sorted(says.references.items()))
+                    if cache not in placed_cache:
+                        placed_cache[cache] = list(self._placed(meta, says.references))
+                    for low, high, identity, references in placed_cache[cache]:
+                        if identity[0] not in wanted or high <= level:
+                            continue
+                        source = w.source(meta.source)
+                        local = f"{meta.start.source}/{meta.start.local}/{meta.end.source}/{meta.end.local}"
+                        out.setdefault(identity[0], []).append(
+                            Claim(
+                                rank(source, says.confidence, says.stated, level, local, mentioned=False),
+                                meta.source, "", {**says.properties, **references}, s.start, s.end,
+                                max(level, low), high,
+                            )
+                        )  # fmt: skip
+        return out
+
+    # ------------------------------------------------------------ ends
+
+    def _clip(self, row: EdgeRow) -> Iterator[EdgeRow]:
+        bounds = {row.level_from, row.level_to}
+        for entity in (row.start, row.end):
+            for version in self.entities.rows(entity):
+                for b in (version.level_from, version.level_to):
+                    if row.level_from < b < row.level_to:
+                        bounds.add(b)
+        for low, high in pairwise(sorted(bounds)):
+            both = intersect(self.entities.existence(row.start, low), self.entities.existence(row.end, low))
+            for part in intersect((Interval(row.valid_from, row.valid_to),), both):
+                yield replace(row, valid_from=part.start, valid_to=part.end, level_from=low, level_to=high)
+
+    def _check_ends(self, identity: Identity) -> None:
+        _, name, start, end = identity
+        relation = self.w.schema.relations[name]
+        for entity, wanted, which in ((start, relation.domain, "start"), (end, relation.range, "end")):
+            rows = self.entities.rows(entity)
+            wrong = next((r.cls for r in rows if not self.w.schema.is_a(r.cls, wanted)), None)
+            if wrong is not None:
+                raise ValidationError(
+                    f"{name} takes a {wanted} as its {which}, and {entity} is a {wrong}", field=which, value=entity,
+                    remedy=f"Name a {wanted}, or use a relation that a {wrong} may have.",
+                )  # fmt: skip
+
+
+def _covered(rows: list[EdgeRow]) -> tuple[Interval, ...]:
+    return union(Interval(row.valid_from, row.valid_to) for row in rows)
+
+
+def _entity(rows: list[RecordRow], level: int) -> str | None:
+    for row in rows:
+        if row.level_from <= level < row.level_to:
+            return row.entity
+    return None

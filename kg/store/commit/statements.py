@@ -1,0 +1,361 @@
+"""Puts, ends and relations: what they make of claim lines. Identity at first sight is decided here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kg.errors import IdentityConflict, NotFound, ValidationError
+from kg.model.changes import ById, ByIdentifier, ByRecord, End, Put, RecordKey, Relate, Unrelate
+from kg.model.ids import line_id
+from kg.model.intervals import OPEN
+from kg.model.lines import next_start, rewrite
+from kg.model.rows import RecordRow
+from kg.store.commit.working import Line, Relates, RelationLine, Says, Working
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kg.model.changes import Change, Ref, Value
+    from kg.model.intervals import Interval
+    from kg.model.lines import Segment
+    from kg.schema.types import Relation
+
+LOADED, MERGED, UNCHANGED = "loaded", "merged", "unchanged"
+
+
+class Statements:
+    """Applies statements to the working state, one after the other."""
+
+    def __init__(self, working: Working) -> None:
+        self.w = working
+        self.affirmed: list[tuple[int, bool]] = []  # (claim row id, relation?)
+
+    # ------------------------------------------------------------ prefetch
+
+    def prefetch(self, changes: tuple[Change, ...]) -> None:
+        """Ask the store once for all that the changes name."""
+        w = self.w
+        keys: set[RecordKey] = set()
+        ids: set[str] = set()
+        identifiers: set[tuple[str, str]] = set()
+        for change in changes:
+            if isinstance(change, Put):
+                keys.add(change.record)
+                if change.entity is not None:
+                    _note(change.entity, keys, ids, identifiers)
+                for name, scheme in w.schemes.get(change.cls, ()):
+                    value = change.properties.get(name)
+                    if value is not None and w.schema.schemes[scheme].identifying:
+                        for one in value if isinstance(value, tuple) else (value,):
+                            identifiers.add((scheme, str(one)))
+            elif isinstance(change, End):
+                keys.add(change.record)
+            elif isinstance(change, Relate | Unrelate):
+                for ref in (change.start, change.end, *change.properties.values()):
+                    if isinstance(ref, ByRecord | ById | ByIdentifier):
+                        _note(ref, keys, ids, identifiers)
+        w.fetch_records(keys)
+        w.fetch_lines(keys)
+        w.fetch_holders(identifiers)
+        ids.update(row.entity for key in identifiers for row in w.stored_holders[key])
+        w.fetch_members(ids)
+        w.fetch_records({RecordKey("", entity) for entity in ids})
+        self._prefetch_relations(changes)
+
+    def _prefetch_relations(self, changes: tuple[Change, ...]) -> None:
+        pairs: set[tuple[str, RecordKey, RecordKey]] = set()
+        for change in changes:
+            if isinstance(change, Relate | Unrelate):
+                level = self._level(change.source, change.level)
+                ends = [
+                    self.w.resolve(ref, level, change.valid.start, change.valid.end)
+                    if not isinstance(ref, ById)
+                    else RecordKey("", ref.id)
+                    for ref in (change.start, change.end)
+                ]
+                if ends[0] and ends[1]:
+                    pairs.add((change.relation, ends[0], ends[1]))
+        if pairs:
+            found = self.w.reading.relation_claims_between(pairs)
+            self.w.adopt_relation(row for rows in found.values() for row in rows)
+
+    def _level(self, source: str, level: int | None) -> int:
+        return level if level is not None else self.w.source(source).level
+
+    # ------------------------------------------------------------ entities
+
+    def put(self, put: Put, where: str) -> tuple[str, str]:
+        """(outcome, entity id)."""
+        w = self.w
+        key = put.record
+        level = self._level(key.source, put.level)
+        rows = w.record(key)
+        outcome = LOADED
+        if not rows:
+            entity, outcome = self._first_sight(put, level, where)
+            rows = [RecordRow(key.source, key.local, entity, entity, level, OPEN)]
+            w.set_record(key, rows)
+        else:
+            entity = self._known(put, rows, level, where)
+        properties = put.properties
+        line = w.line(key, level)
+        interval = put.valid
+        if put.until_next:
+            interval = next_start(line.segments, interval)
+        says = Says(
+            put.cls,
+            {n: v for n, v in properties.items() if v is not None},
+            put.confidence, put.stated, put.mentioned, w.run,
+        )  # fmt: skip
+        if not line.segments:
+            change = says
+            line.segments = rewrite((), interval, lambda _: change)
+            line.touched = True
+        else:
+            changed = self._rewrite(line, interval, _patched(properties, says) if put.patch else lambda _: says)
+            if not changed:
+                outcome = UNCHANGED
+                self._affirm(line, interval, relation=False)
+        for name, scheme in w.schemes.get(put.cls, ()):
+            value = says.properties.get(name)
+            if value is not None:
+                for one in value if isinstance(value, tuple) else (value,):
+                    w.note_holder((scheme, str(one)), entity, interval.start, interval.end, level)
+        return outcome, entity
+
+    def _known(self, put: Put, rows: list[RecordRow], level: int, where: str) -> str:
+        key = put.record
+        entity = self.w.entity_of(key, level)
+        if entity is None:  # claimed so far for higher levels alone
+            low = min(rows, key=lambda r: r.level_from)
+            entity = low.entity
+            self.w.set_record(key, [RecordRow(key.source, key.local, low.home, entity, level, low.level_from), *rows])
+        if put.entity is not None:
+            named = self.w.resolve(put.entity, level, put.valid.start, put.valid.end, where=where)
+            if named is None or self.w.entity_of(named, level) != entity:
+                raise IdentityConflict(
+                    f"Record {key.source}/{key.local} belongs to entity {entity} already", where=where,
+                    field="entity", value=str(put.entity),
+                    remedy="Merge the two entities, split the record off first, or leave `entity` out.",
+                )  # fmt: skip
+        return entity
+
+    def _first_sight(self, put: Put, level: int, where: str) -> tuple[str, str]:
+        w = self.w
+        if put.entity is not None:
+            named = w.resolve(put.entity, level, put.valid.start, put.valid.end, where=where)
+            entity = w.entity_of(named, level) if named else None
+            if entity is None:
+                raise _unknown(put.entity, where, "entity")
+            return entity, MERGED
+        held: dict[str, tuple[str, str]] = {}
+        first: tuple[str, str] | None = None
+        for name, scheme in w.schemes[put.cls]:
+            value = put.properties.get(name)
+            if value is None or not w.schema.schemes[scheme].identifying:
+                continue
+            for one in value if isinstance(value, tuple) else (value,):
+                pair = (scheme, str(one))
+                first = first or pair
+                holder = w.holder(pair, put.valid.start, put.valid.end, level)
+                if holder is not None:
+                    held.setdefault(holder, (name, str(one)))
+        if len(held) > 1:
+            names = ", ".join(f"{n}={v} is {e}" for e, (n, v) in sorted(held.items()))
+            raise IdentityConflict(
+                f"The identifiers belong to different entities: {names}", where=where,
+                remedy="Correct the identifier that is wrong, or merge the entities.",
+            )  # fmt: skip
+        if held:
+            return next(iter(held)), MERGED
+        if first is not None:
+            return w.mint("identifier", *first), LOADED
+        return w.mint("record", put.record.source, put.record.local), LOADED
+
+    def end(self, end: End, where: str) -> str:
+        """Outcome."""
+        level = self._level(end.record.source, end.level)
+        if not self.w.record(end.record):
+            raise _unknown(ByRecord(end.record.source, end.record.local), where, "record")
+        changed = False
+        for at, line in self.w.record_lines(end.record).items():
+            if at >= level:
+                changed |= self._rewrite(line, end.valid, lambda _: None)
+        return LOADED if changed else UNCHANGED
+
+    # ------------------------------------------------------------ relations
+
+    def relate(self, relate: Relate, where: str) -> str:
+        """Outcome. Unknown ends become stubs where the change says so."""
+        relation = self.w.schema.relations[relate.relation]
+        level = self._level(relate.source, relate.level)
+        start = self._end_of(relate.start, relate, level, where, "start")
+        end = self._end_of(relate.end, relate, level, where, "end")
+        properties: dict[str, Value | None] = {}
+        references: dict[str, RecordKey | None] = {}
+        for name, value in relate.properties.items():
+            declared = relation.property(name)
+            if isinstance(value, ByRecord | ById | ByIdentifier):
+                stub = relate.stub and declared.target if declared else ""
+                references[name] = self._end_of(value, relate, level, where, name, stub=stub or "")
+            elif value is None and declared is not None and declared.target:
+                references[name] = None
+            else:
+                properties[name] = value
+        meta = _line_of(relate.source, relation, start, end, properties, references)
+        line = self.w.relation_line(meta, level)
+        interval = next_start(line.segments, relate.valid) if relate.until_next else relate.valid
+        says = Relates(
+            {n: v for n, v in properties.items() if v is not None},
+            {n: v for n, v in references.items() if v is not None},
+            relate.confidence, relate.stated, self.w.run,
+        )  # fmt: skip
+        change = _patched_relation(properties, references, says) if relate.patch else (lambda _: says)
+        if self._rewrite(line, interval, change):
+            return LOADED
+        self._affirm(line, interval, relation=True)
+        return UNCHANGED
+
+    def unrelate(self, change: Unrelate, where: str) -> str:
+        """Outcome."""
+        relation = self.w.schema.relations[change.relation]
+        level = self._level(change.source, change.level)
+        ends = [
+            self.w.resolve(ref, level, change.valid.start, change.valid.end, where=where)
+            for ref in (change.start, change.end)
+        ]
+        start, end = ends
+        if start is None:
+            raise _unknown(change.start, where, "start")
+        if end is None:
+            raise _unknown(change.end, where, "end")
+        properties: dict[str, Value | None] = {}
+        references: dict[str, RecordKey | None] = {}
+        for name in relation.key:
+            value = change.properties.get(name)
+            if isinstance(value, ByRecord | ById | ByIdentifier):
+                references[name] = self.w.resolve(value, level, change.valid.start, change.valid.end, where=where)
+            elif value is not None:
+                properties[name] = value
+        meta = _line_of(change.source, relation, start, end, properties, references)
+        self.w.relation_line(meta, level)
+        changed = False
+        for at, line in self.w.relation_lines[meta.line].items():
+            if at >= level:
+                changed |= self._rewrite(line, change.valid, lambda _: None)
+        return LOADED if changed else UNCHANGED
+
+    def _end_of(
+        self, ref: Ref, relate: Relate, level: int, where: str, field: str, *, stub: str | None = None
+    ) -> RecordKey:
+        key = self.w.resolve(ref, level, relate.valid.start, relate.valid.end, where=where)
+        if key is not None:
+            return key
+        cls = relate.stub if stub is None else stub
+        if not cls or isinstance(ref, ById):
+            raise _unknown(ref, where, field)
+        properties: dict[str, Value] = {}
+        if isinstance(ref, ByRecord):
+            record = RecordKey(ref.source, ref.local)
+        else:
+            record = RecordKey(relate.source, f"{ref.scheme}:{ref.value}")
+            name = next((n for n, s in self.w.schemes.get(cls, ()) if s == ref.scheme), None)
+            if name is None:
+                raise ValidationError(
+                    f"A stub of class {cls} cannot hold an identifier of scheme {ref.scheme}", where=where,
+                    field=field, value=ref.value, remedy="Name a class that has a property of this scheme.",
+                )  # fmt: skip
+            declared = self.w.schema.classes[cls].property(name)
+            properties[name] = (ref.value,) if declared is not None and declared.many else ref.value
+        self.put(Put(record, cls, properties, relate.valid, level=level, confidence=0.0, mentioned=True), where)
+        return record
+
+    # ------------------------------------------------------------ lines
+
+    def _rewrite(self, line: Line, interval: Interval, change: Any) -> bool:
+        """Apply; True when what is said changes. Anchors alone are no change."""
+        before: list[Segment[Any]] = line.segments
+        after = rewrite(before, interval, change)
+        if [(s.start, s.end, s.payload) for s in before] == [(s.start, s.end, s.payload) for s in after]:
+            if [s.anchors for s in before] != [s.anchors for s in after]:
+                line.segments = after
+                line.touched = True
+            return False
+        line.segments = after
+        line.touched = True
+        return True
+
+    def _affirm(self, line: Line, interval: Interval, *, relation: bool) -> None:
+        for segment in line.segments:
+            if segment.row and segment.start < interval.end and interval.start < segment.end:
+                row = line.stored[segment.row]
+                if self.w.run and row.run != self.w.run:
+                    self.affirmed.append((segment.row, relation))
+
+
+def _patched(properties: Mapping[str, Value | None], says: Says) -> Any:
+    def change(was: Says | None) -> Says:
+        if was is None:
+            return says
+        merged: dict[str, Value] = {n: v for n, v in was.properties.items() if properties.get(n, v) is not None}
+        merged.update(says.properties)
+        return Says(says.cls, merged, says.confidence, says.stated, says.mentioned, says.run)
+
+    return change
+
+
+def _patched_relation(
+    properties: Mapping[str, Value | None], references: Mapping[str, RecordKey | None], says: Relates
+) -> Any:
+    def change(was: Relates | None) -> Relates:
+        if was is None:
+            return says
+        values: dict[str, Value] = {n: v for n, v in was.properties.items() if properties.get(n, v) is not None}
+        values.update(says.properties)
+        refs = {n: v for n, v in was.references.items() if references.get(n, v) is not None}
+        refs.update(says.references)
+        return Relates(values, refs, says.confidence, says.stated, says.run)
+
+    return change
+
+
+def _note(ref: Ref, keys: set[RecordKey], ids: set[str], identifiers: set[tuple[str, str]]) -> None:
+    if isinstance(ref, ByRecord):
+        keys.add(RecordKey(ref.source, ref.local))
+    elif isinstance(ref, ById):
+        ids.add(ref.id)
+    else:
+        identifiers.add((ref.scheme, ref.value))
+
+
+def _unknown(ref: Ref, where: str, field: str) -> NotFound:
+    if isinstance(ref, ById):
+        value = ref.id
+    elif isinstance(ref, ByRecord):
+        value = f"{ref.source}/{ref.local}"
+    else:
+        value = f"{ref.scheme}:{ref.value}"
+    return NotFound(
+        "Nothing is known under this name", where=where, field=field, value=value,
+        remedy="Load the entity first, correct the name, or let unknown ends become stubs.",
+    )  # fmt: skip
+
+
+def _line_of(
+    source: str,
+    relation: Relation,
+    start: RecordKey,
+    end: RecordKey,
+    properties: Mapping[str, Value | None],
+    references: Mapping[str, RecordKey | None],
+) -> RelationLine:
+    key: dict[str, Value] = {}
+    key_references: dict[str, RecordKey] = {}
+    for name in relation.key:
+        literal, reference = properties.get(name), references.get(name)
+        if reference is not None:
+            key_references[name] = reference
+        elif literal is not None:
+            key[name] = literal
+    line = line_id(source, relation.name, start, end, key, key_references)
+    return RelationLine(line, source, relation.name, start, end, key, key_references)
