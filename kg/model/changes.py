@@ -220,6 +220,7 @@ class Receipt:
     seq: int | None = None
     run: str = ""
     entities: tuple[str, ...] = ()  # for each Put in order, its entity id
+    outcomes: str = ""  # for each change in order, a letter: "l" loaded, "m" merged, "u" unchanged
     clipped: tuple[Clipped, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     replayed: bool = False  # answered from the idempotency key

@@ -84,6 +84,7 @@ def plan(
         unchanged=outcomes.count(UNCHANGED),
         run=change_set.run,
         entities=tuple(ids),
+        outcomes="".join(outcome[0] for outcome in outcomes),
         clipped=tuple(clipped),
     )
     return delta
