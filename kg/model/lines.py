@@ -82,7 +82,7 @@ def _inside(anchors: tuple[int, ...], start: int, end: int) -> tuple[int, ...]:
 
 
 def _part(segment: Segment[P], start: int, end: int) -> Segment[P]:
-    return Segment(start, end, segment.payload, _inside(segment.anchors, start, end))
+    return Segment(start, end, segment.payload, _inside(segment.anchors, start, end), segment.row)
 
 
 def _coalesced(pieces: Iterable[Segment[P]], statements: set[int], line: Sequence[Segment[P]]) -> list[Segment[P]]:
@@ -92,7 +92,8 @@ def _coalesced(pieces: Iterable[Segment[P]], statements: set[int], line: Sequenc
         if last is not None and last.end == piece.start and last.payload == piece.payload:
             swallowed = (piece.start,) if piece.start in statements else ()
             anchors = tuple(sorted({*last.anchors, *swallowed, *piece.anchors}))
-            out[-1] = Segment(last.start, piece.end, last.payload, anchors)
+            payload = last.payload if last.row or not piece.row else piece.payload
+            out[-1] = Segment(last.start, piece.end, payload, anchors, last.row or piece.row)
         else:
             out.append(piece)
     rows = {(s.start, s.end): s for s in line if s.row}
@@ -100,6 +101,8 @@ def _coalesced(pieces: Iterable[Segment[P]], statements: set[int], line: Sequenc
         same = rows.get((piece.start, piece.end))
         if same is not None and same.payload == piece.payload:
             out[i] = Segment(piece.start, piece.end, same.payload, piece.anchors, same.row)
+        elif piece.row:
+            piece.row = 0
     return out
 
 

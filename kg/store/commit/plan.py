@@ -6,13 +6,17 @@ commit means.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import JingweiError, NotFound, StaleExpectation, ValidationError
 from kg.model.changes import End, Merge, Put, Receipt, Relate, Retract, Split, Unrelate
-from kg.model.intervals import OPEN
+from kg.model.intervals import MIN, OPEN
+from kg.model.lines import Segment
 from kg.model.rows import ClaimRow, RelationClaimRow
 from kg.store.commit.entities import Entities, moved, moved_keys
+from kg.store.commit.log import RETRACT, stands
 from kg.store.commit.relations import Relations
 from kg.store.commit.retract import retract
 from kg.store.commit.rows import Delta
@@ -20,13 +24,13 @@ from kg.store.commit.statements import LOADED, MERGED, UNCHANGED, Statements
 from kg.store.commit.working import Working
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from kg.model.changes import ChangeSet
+    from kg.model.changes import ChangeSet, RecordKey, Value
     from kg.model.rows import RecordRow, VersionRow
     from kg.schema.types import Schema
     from kg.store.commit.rows import Reading
-    from kg.store.commit.working import Line
+    from kg.store.commit.working import Line, RelationLine
 
 
 def plan(
@@ -186,31 +190,34 @@ def _write_lines(working: Working, delta: Delta, system: int) -> None:
     for key, lines in working.lines.items():
         for level, line in lines.items():
             if line.touched:
-                _write_line(
-                    line,
-                    delta.claims,
-                    lambda s, key=key, level=level: ClaimRow(
-                        key.source, key.local, s.payload.cls, s.payload.properties, s.start, s.end, level,
-                        s.payload.confidence, s.payload.stated, s.payload.mentioned, s.payload.run, s.anchors,
-                        system, OPEN,
-                    ),
-                )  # fmt: skip
-    for name, lines in working.relation_lines.items():
-        for level, line in lines.items():
+                _write_line(line, level, delta.claims, system, partial(_claim_row, key, system), working.run)
+    for name, relation_lines in working.relation_lines.items():
+        meta = working.relation_meta[name]
+        for level, line in relation_lines.items():
             if line.touched:
-                meta = working.relation_meta[name]
-                _write_line(
-                    line,
-                    delta.relation_claims,
-                    lambda s, meta=meta, level=level: RelationClaimRow(
-                        meta.line, meta.source, meta.relation, meta.start, meta.end, s.payload.properties,
-                        s.payload.references, s.start, s.end, level, s.payload.confidence, s.payload.stated,
-                        s.payload.run, s.anchors, system, OPEN,
-                    ),
-                )  # fmt: skip
+                row_of = partial(_relation_claim_row, meta, system)
+                _write_line(line, level, delta.relation_claims, system, row_of, working.run)
 
 
-def _write_line(line: Line, ops: Any, row_of: Callable[..., Any]) -> None:
+def _claim_row(key: RecordKey, system: int, s: Segment[Any], level: int, end: int) -> ClaimRow:
+    says = s.payload
+    return ClaimRow(
+        key.source, key.local, says.cls, says.properties, s.start, s.end, level, says.confidence, says.stated,
+        says.mentioned, says.run, s.anchors, system, end,
+    )  # fmt: skip
+
+
+def _relation_claim_row(meta: RelationLine, system: int, s: Segment[Any], level: int, end: int) -> RelationClaimRow:
+    says = s.payload
+    return RelationClaimRow(
+        meta.line, meta.source, meta.relation, meta.start, meta.end, says.properties, says.references, s.start, s.end,
+        level, says.confidence, says.stated, says.run, s.anchors, system, end,
+    )  # fmt: skip
+
+
+def _write_line(
+    line: Line, level: int, ops: Any, system: int, row_of: Callable[[Segment[Any], int, int], Any], run: str
+) -> None:
     kept: set[int] = set()
     for segment in line.segments:
         if segment.row:
@@ -219,8 +226,33 @@ def _write_line(line: Line, ops: Any, row_of: Callable[..., Any]) -> None:
             if row.anchors != segment.anchors:
                 ops.anchors.append((row, segment.anchors))
         else:
-            ops.insert.append(row_of(segment))
+            ops.insert.append(row_of(segment, level, OPEN))
     ops.close += [row for number, row in line.stored.items() if number not in kept]
+    for said in line.said:
+        if not stands(said, line.segments):
+            entry = Segment(said.valid.start, said.valid.end, said.payload, (level, said.flags))
+            ops.insert.append(row_of(entry, OPEN, system))
+    for taken in line.retracted:
+        ops.insert.append(_retraction(row_of, level, taken, run, system))
+
+
+def _retraction(row_of: Callable[[Segment[Any], int, int], Any], level: int, taken: str, run: str, system: int) -> Any:
+    """The log entry that a run was taken back on this line."""
+    both = _Entry("", {"run": taken}, {}, 1.0, None, mentioned=False, run=run)
+    return row_of(Segment(MIN, OPEN, both, (level, RETRACT)), OPEN, system)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A log entry's payload, for either kind of claim row."""
+
+    cls: str
+    properties: Mapping[str, Value]
+    references: Mapping[str, RecordKey]
+    confidence: float
+    stated: int | None
+    mentioned: bool
+    run: str
 
 
 def _write_affirmations(working: Working, statements: Statements, delta: Delta) -> None:

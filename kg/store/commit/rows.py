@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from kg.model.intervals import OPEN
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -62,7 +64,8 @@ class Reading(Protocol):
         ...
 
     def claim_history(self, run: str) -> dict[RecordKey, list[ClaimRow]]:
-        """All rows ever, superseded ones too, of each record on which the run has a row or an affirmation."""
+        """All rows ever, superseded ones too, of each record that the run touched: a row of its `run`, a row opened
+        or closed by one of its commits, or an affirmation by it."""
         ...
 
     def relation_claim_history(self, run: str) -> dict[str, list[RelationClaimRow]]:
@@ -120,8 +123,10 @@ class Delta:
 
     @property
     def writes(self) -> bool:
-        """Whether facts change: only then the commit gets a seq and moves the clock. Affirmations and anchors
-        alone are bookkeeping."""
+        """Whether facts change: only then the commit gets a seq and moves the clock. Affirmations, anchors and
+        log entries (`kg.store.commit.log`) alone are bookkeeping; they are applied all the same."""
+        if any((self.sources, self.records, self.versions, self.edges, self.identifiers)):
+            return True
         return any(
-            (self.sources, self.records, self.claims, self.versions, self.relation_claims, self.edges, self.identifiers)
+            ops.close or any(row.level != OPEN for row in ops.insert) for ops in (self.claims, self.relation_claims)
         )

@@ -8,15 +8,14 @@ from kg.errors import IdentityConflict, NotFound, ValidationError
 from kg.model.changes import ById, ByIdentifier, ByRecord, End, Put, RecordKey, Relate, Unrelate
 from kg.model.ids import line_id
 from kg.model.intervals import OPEN
-from kg.model.lines import next_start, rewrite
 from kg.model.rows import RecordRow
+from kg.store.commit.log import Statement, apply
 from kg.store.commit.working import Line, Relates, RelationLine, Says, Working
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kg.model.changes import Change, Ref, Value
-    from kg.model.intervals import Interval
     from kg.model.lines import Segment
     from kg.schema.types import Relation
 
@@ -99,28 +98,19 @@ class Statements:
             entity = self._known(put, rows, level, where)
         properties = put.properties
         line = w.line(key, level)
-        interval = put.valid
-        if put.until_next:
-            interval = next_start(line.segments, interval)
-        says = Says(
-            put.cls,
-            {n: v for n, v in properties.items() if v is not None},
-            put.confidence, put.stated, put.mentioned, w.run,
-        )  # fmt: skip
-        if not line.segments:
-            change = says
-            line.segments = rewrite((), interval, lambda _: change)
-            line.touched = True
-        else:
-            changed = self._rewrite(line, interval, _patched(properties, says) if put.patch else lambda _: says)
-            if not changed:
-                outcome = UNCHANGED
-                self._affirm(line, interval, relation=False)
+        if not put.patch:
+            properties = {n: v for n, v in properties.items() if v is not None}
+        says: Any = Says(put.cls, properties, put.confidence, put.stated, put.mentioned, w.run)
+        statement = Statement(put.valid, says, put.patch and bool(line.segments), put.until_next)
+        if put.patch and not line.segments:
+            statement.payload = says = says.onto(None)
+        if not self._say(line, statement, relation=False):
+            outcome = UNCHANGED
         for name, scheme in w.schemes.get(put.cls, ()):
             value = says.properties.get(name)
             if value is not None:
                 for one in value if isinstance(value, tuple) else (value,):
-                    w.note_holder((scheme, str(one)), entity, interval.start, interval.end, level)
+                    w.note_holder((scheme, str(one)), entity, put.valid.start, put.valid.end, level)
         return outcome, entity
 
     def _known(self, put: Put, rows: list[RecordRow], level: int, where: str) -> str:
@@ -180,7 +170,11 @@ class Statements:
         changed = False
         for at, line in self.w.record_lines(end.record).items():
             if at >= level:
-                changed |= self._rewrite(line, end.valid, lambda _: None)
+                changed |= self._say(
+                    line,
+                    Statement(end.valid, Says("", {}, 1.0, None, mentioned=False, run=self.w.run), end=True),
+                    relation=False,
+                )
         return LOADED if changed else UNCHANGED
 
     # ------------------------------------------------------------ relations
@@ -204,17 +198,11 @@ class Statements:
                 properties[name] = value
         meta = _line_of(relate.source, relation, start, end, properties, references)
         line = self.w.relation_line(meta, level)
-        interval = next_start(line.segments, relate.valid) if relate.until_next else relate.valid
-        says = Relates(
-            {n: v for n, v in properties.items() if v is not None},
-            {n: v for n, v in references.items() if v is not None},
-            relate.confidence, relate.stated, self.w.run,
-        )  # fmt: skip
-        change = _patched_relation(properties, references, says) if relate.patch else (lambda _: says)
-        if self._rewrite(line, interval, change):
-            return LOADED
-        self._affirm(line, interval, relation=True)
-        return UNCHANGED
+        said: Any = Relates(properties, references, relate.confidence, relate.stated, self.w.run)
+        patch = relate.patch and bool(line.segments)
+        says = said if patch else said.onto(None)
+        changed = self._say(line, Statement(relate.valid, says, patch, relate.until_next), relation=True)
+        return LOADED if changed else UNCHANGED
 
     def unrelate(self, change: Unrelate, where: str) -> str:
         """Outcome."""
@@ -242,7 +230,9 @@ class Statements:
         changed = False
         for at, line in self.w.relation_lines[meta.line].items():
             if at >= level:
-                changed |= self._rewrite(line, change.valid, lambda _: None)
+                changed |= self._say(
+                    line, Statement(change.valid, Relates({}, {}, 1.0, None, self.w.run), end=True), relation=True
+                )
         return LOADED if changed else UNCHANGED
 
     def _end_of(
@@ -272,51 +262,38 @@ class Statements:
 
     # ------------------------------------------------------------ lines
 
-    def _rewrite(self, line: Line, interval: Interval, change: Any) -> bool:
+    def _say(self, line: Line, statement: Statement, *, relation: bool) -> bool:
         """Apply; True when what is said changes. Anchors alone are no change."""
         before: list[Segment[Any]] = line.segments
-        after = rewrite(before, interval, change)
-        if [(s.start, s.end, s.payload) for s in before] == [(s.start, s.end, s.payload) for s in after]:
-            if [s.anchors for s in before] != [s.anchors for s in after]:
-                line.segments = after
-                line.touched = True
-            return False
+        after = apply(before, statement)
+        line.said.append(statement)
+        if _content(before) != _content(after):
+            line.segments = after
+            line.touched = True
+            return True
         line.segments = after
-        line.touched = True
-        return True
+        if [s.anchors for s in before] != [s.anchors for s in after]:
+            line.touched = True
+        if self._affirmed(line, statement, relation=relation):
+            line.said.pop()
+        elif not statement.end:
+            line.touched = True
+        return False
 
-    def _affirm(self, line: Line, interval: Interval, *, relation: bool) -> None:
+    def _affirmed(self, line: Line, statement: Statement, *, relation: bool) -> bool:
+        """Whether it is enough to note the run beside a row that says just this."""
+        if statement.patch or statement.end:
+            return False
         for segment in line.segments:
-            if segment.row and segment.start < interval.end and interval.start < segment.end:
-                row = line.stored[segment.row]
-                if self.w.run and row.run != self.w.run:
+            if (segment.start, segment.end) == tuple(statement.valid) and segment.payload == statement.payload:
+                if segment.row and segment.payload.run != self.w.run:
                     self.affirmed.append((segment.row, relation))
+                return bool(segment.row) or segment.payload.run == self.w.run
+        return False
 
 
-def _patched(properties: Mapping[str, Value | None], says: Says) -> Any:
-    def change(was: Says | None) -> Says:
-        if was is None:
-            return says
-        merged: dict[str, Value] = {n: v for n, v in was.properties.items() if properties.get(n, v) is not None}
-        merged.update(says.properties)
-        return Says(says.cls, merged, says.confidence, says.stated, says.mentioned, says.run)
-
-    return change
-
-
-def _patched_relation(
-    properties: Mapping[str, Value | None], references: Mapping[str, RecordKey | None], says: Relates
-) -> Any:
-    def change(was: Relates | None) -> Relates:
-        if was is None:
-            return says
-        values: dict[str, Value] = {n: v for n, v in was.properties.items() if properties.get(n, v) is not None}
-        values.update(says.properties)
-        refs = {n: v for n, v in was.references.items() if references.get(n, v) is not None}
-        refs.update(says.references)
-        return Relates(values, refs, says.confidence, says.stated, says.run)
-
-    return change
+def _content(line: list[Segment[Any]]) -> list[tuple[int, int, Any]]:
+    return [(s.start, s.end, s.payload) for s in line]
 
 
 def _note(ref: Ref, keys: set[RecordKey], ids: set[str], identifiers: set[tuple[str, str]]) -> None:

@@ -13,11 +13,12 @@ from kg.model.lines import Segment
 from kg.model.rows import RecordRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kg.model.changes import Ref, Value
     from kg.model.rows import ClaimRow, IdentifierRow, RelationClaimRow
     from kg.schema.types import Schema
+    from kg.store.commit.log import Statement
     from kg.store.commit.rows import Reading
 
 OWN = ""
@@ -29,22 +30,39 @@ class Says:
     """A claim segment's payload. Two are equal when they say the same, whichever run said it."""
 
     cls: str
-    properties: Mapping[str, Value]
+    properties: Mapping[str, Value | None]  # None in patches alone
     confidence: float
     stated: int | None
     mentioned: bool
     run: str = field(compare=False)
+
+    def onto(self, was: Says | None) -> Says:
+        """As a patch of what was said: None values remove."""
+        held = {} if was is None else was.properties
+        both = {**held, **self.properties}
+        values: dict[str, Value | None] = {n: v for n, v in both.items() if v is not None}
+        return Says(self.cls, values, self.confidence, self.stated, self.mentioned, self.run)
 
 
 @dataclass(slots=True)
 class Relates:
     """The same for a relation claim."""
 
-    properties: Mapping[str, Value]
-    references: Mapping[str, RecordKey]
+    properties: Mapping[str, Value | None]  # None in patches alone
+    references: Mapping[str, RecordKey | None]
     confidence: float
     stated: int | None
     run: str = field(compare=False)
+
+    def onto(self, was: Relates | None) -> Relates:
+        """As a patch of what was said: None values remove."""
+        values = {**(was.properties if was else {}), **self.properties}
+        names = {**(was.references if was else {}), **self.references}
+        return Relates(
+            {n: v for n, v in values.items() if v is not None},
+            {n: r for n, r in names.items() if r is not None},
+            self.confidence, self.stated, self.run,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -54,6 +72,8 @@ class Line:
     segments: list[Segment[Any]]
     stored: dict[int, Any]  # row id → row
     touched: bool = False
+    said: list[Statement] = field(default_factory=list)  # by this commit
+    retracted: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -330,23 +350,30 @@ class Working:
         return line
 
 
+def says_of(row: ClaimRow) -> Says:
+    """A claim row's payload."""
+    return Says(row.cls, row.properties, row.confidence, row.stated, row.mentioned, row.run)
+
+
+def relates_of(row: RelationClaimRow) -> Relates:
+    """A relation claim row's payload."""
+    return Relates(row.properties, row.references, row.confidence, row.stated, row.run)
+
+
 def claim_lines(rows: Iterable[ClaimRow]) -> dict[int, Line]:
     """Stored claim rows of one record as lines by level."""
-    out: dict[int, Line] = {}
-    for row in sorted(rows, key=lambda r: r.valid_from):
-        line = out.setdefault(row.level, Line([], {}))
-        says = Says(row.cls, row.properties, row.confidence, row.stated, row.mentioned, row.run)
-        line.segments.append(Segment(row.valid_from, row.valid_to, says, row.anchors, row.row))
-        line.stored[row.row] = row
-    return out
+    return _lines(rows, says_of)
 
 
 def relation_claim_lines(rows: Iterable[RelationClaimRow]) -> dict[int, Line]:
     """Stored relation claim rows of one line by level."""
+    return _lines(rows, relates_of)
+
+
+def _lines(rows: Iterable[Any], payload_of: Callable[[Any], Any]) -> dict[int, Line]:
     out: dict[int, Line] = {}
     for row in sorted(rows, key=lambda r: r.valid_from):
         line = out.setdefault(row.level, Line([], {}))
-        says = Relates(row.properties, row.references, row.confidence, row.stated, row.run)
-        line.segments.append(Segment(row.valid_from, row.valid_to, says, row.anchors, row.row))
+        line.segments.append(Segment(row.valid_from, row.valid_to, payload_of(row), row.anchors, row.row))
         line.stored[row.row] = row
     return out

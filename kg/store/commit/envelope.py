@@ -1,0 +1,63 @@
+"""What surrounds a commit in every store: its system instant, its idempotency key, its check of shapes."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from kg.errors import IdempotencyConflict, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kg.model.changes import ChangeSet
+    from kg.model.rows import VersionRow
+    from kg.schema.types import Schema
+
+KEPT_MICROSECONDS = 30 * 24 * 3600 * 1_000_000
+"""How long idempotency keys are kept."""
+
+
+def system_instant(last: int, now: int, recorded_at: int | None) -> int:
+    """The commit's instant: the store's clock, always after the last commit; or the replayed recording instant."""
+    if recorded_at is None:
+        return max(last + 1, now)
+    if recorded_at > now:
+        raise ValidationError(
+            "A recording instant lies in the future", field="recorded_at", value=recorded_at,
+            remedy="Give the instant at which this was really recorded.",
+        )  # fmt: skip
+    if recorded_at < last:
+        raise ValidationError(
+            "A recording instant lies before what the store has recorded already", field="recorded_at",
+            value=recorded_at, remedy="Replay history in the order of recording, into a new store.",
+        )  # fmt: skip
+    return max(last + 1, recorded_at)
+
+
+def content_hash(change_set: ChangeSet) -> str:
+    """Of what the ChangeSet says; its key and recording instant left out."""
+    said = (change_set.changes, change_set.run, change_set.sources, change_set.expect, change_set.author)
+    return blake2b(repr(said).encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
+
+
+def same_content(key: str, stored: str, content: str) -> None:
+    """Raises IdempotencyConflict where a key comes back with other content."""
+    if stored != content:
+        raise IdempotencyConflict(
+            "This idempotency key was used for another change set", field="key", value=key,
+            remedy="Use a new key, or send what was sent the first time.",
+        )  # fmt: skip
+
+
+def shape_check(schema: Schema) -> Callable[[VersionRow], str]:
+    """What is wrong with a resolved version, "" for nothing."""
+    from kg.schema.checks import compile_checks
+
+    checks = compile_checks(schema)
+
+    def check(row: VersionRow) -> str:
+        found = checks.resolved(row.cls, row.properties)
+        return "; ".join(str(problem) for problem in found) if found else ""
+
+    return check

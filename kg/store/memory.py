@@ -1,0 +1,239 @@
+"""The store in memory: the reference, for tests and small throw-away graphs (`memory:`).
+
+It answers queries by the interpreter, that is, by the meaning of the algebra itself.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from kg.errors import NotFound, QueryError
+from kg.model.changes import Receipt
+from kg.store.base import Clock, Position, Store
+from kg.store.commit.envelope import KEPT_MICROSECONDS, content_hash, same_content, shape_check, system_instant
+from kg.store.commit.plan import plan
+from kg.store.erasing import erase_rows, prune_rows
+from kg.store.tables import Tables, TablesReading, TxRow
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from kg.model.changes import ChangeSet
+    from kg.query.algebra import Query
+    from kg.query.secure import Scope
+    from kg.schema.types import Schema
+    from kg.store.base import ChangeEntry, EraseRequest, Finding, Scan
+
+
+class MemoryStore(Store):
+    """Holds everything in this process; nothing outlives it."""
+
+    url = "memory:"
+
+    def __init__(self, schema: Schema, *, cursor_secret: bytes = b"\0" * 32) -> None:
+        self.schema = schema
+        self.tables = Tables()
+        self.cursor_secret = cursor_secret
+        self._check = shape_check(schema)
+
+    async def migrate(self, schema: Schema) -> tuple[str, ...]:
+        if schema.hash == self.schema.hash:
+            return ()
+        from kg.store.evolve import convert_tables
+
+        done = convert_tables(self.tables, self.schema, schema)
+        self.schema = schema
+        self._check = shape_check(schema)
+        return done
+
+    async def commit(self, change_set: ChangeSet, *, now: int | None = None) -> Receipt:
+        tables = self.tables
+        instant = time.time_ns() // 1000 if now is None else now
+        content = ""
+        if change_set.key:
+            content = content_hash(change_set)
+            held = self._held(change_set.key, instant)
+            if held is not None:
+                same_content(change_set.key, held.content, content)
+                return replace(held.receipt, replayed=True)
+        system = system_instant(tables.system, instant, change_set.recorded_at)
+        delta = plan(change_set, TablesReading(tables), self.schema, system, check=self._check)
+        assert delta.receipt is not None
+        receipt = delta.receipt
+        if delta.writes or change_set.key:
+            receipt = replace(receipt, system=system, seq=len(tables.tx) + 1)
+        tables.apply(delta, system)
+        if receipt.seq is not None:
+            tables.tx.append(
+                TxRow(
+                    receipt.seq, system, change_set.run, change_set.key, content, change_set.author,
+                    change_set.reason, receipt, change_set.recorded_at is not None,
+                )
+            )  # fmt: skip
+        return receipt
+
+    def _held(self, key: str, now: int) -> TxRow | None:
+        for tx in reversed(self.tables.tx):
+            if tx.key == key and (tx.recorded or tx.system > now - KEPT_MICROSECONDS):
+                return tx
+        return None
+
+    async def execute(self, query: Query, scope: Scope) -> bytes:
+        from kg.query.cursor import CursorCodec
+        from kg.query.interpreter import Interpreter
+        from kg.query.secure import secure
+
+        secured = secure(query, self.schema, scope)
+        refuse_unknowable(secured, self.tables.system, self.tables.pruned_before)
+        codec = CursorCodec(self.cursor_secret)
+        interpreter = Interpreter(self.schema, TableRows(self.tables), codec, self.tables.system)
+        return orjson.dumps(interpreter.run(secured))
+
+    async def scan(self, scan: Scan, scope: Scope) -> AsyncIterator[pa.RecordBatch]:
+        from kg.store.arrow import batch, scan_columns, scan_query
+
+        columns = scan_columns(self.schema, scan)
+        answer = orjson.loads(await self.execute(scan_query(self.schema, scan), scope))
+        rows = answer["rows"]
+        for at in range(0, len(rows), scan.batch):
+            yield batch(columns, rows[at : at + scan.batch])
+
+    async def changes(self, after: Position, scope: Scope, *, limit: int = 1000) -> tuple[ChangeEntry, ...]:
+        from kg.store.base import ChangeEntry
+        from kg.store.feed import entries_of, visible
+
+        out: list[ChangeEntry] = []
+        erased = {e["seq"]: e for e in self.tables.erased}
+        for tx in self.tables.tx[max(after.seq - 1, 0) :]:
+            here = (tx.system,)
+            versions = [r for r in self.tables.versions.values() if r.system_from in here or r.system_to in here]
+            edges = [r for r in self.tables.edges.values() if r.system_from in here or r.system_to in here]
+            entries = [e for e in entries_of(tx.seq, tx.system, versions, edges) if e[0].position > after]
+            out += await visible(entries, self.schema, scope, self.execute)
+            gone = erased.get(tx.seq)
+            if gone is not None and Position(tx.seq, 1) > after:
+                out.append(
+                    ChangeEntry(
+                        Position(tx.seq, 1), tx.system, "erased", "entity", gone["entity"], gone["property"], 0, 0, {}
+                    )
+                )
+            if len(out) >= limit:
+                break
+        return tuple(out[:limit])
+
+    async def clock(self) -> Clock:
+        tx = self.tables.tx
+        return Clock(tx[-1].system, tx[-1].seq) if tx else Clock(0, 0)
+
+    async def receipt(self, key: str) -> Receipt | None:
+        return next((tx.receipt for tx in reversed(self.tables.tx) if tx.key == key), None)
+
+    async def runs(self) -> tuple[dict[str, Any], ...]:
+        return runs_of(self.tables.tx)
+
+    async def backup(self, path: Path) -> None:
+        from kg.store.archive import write_archive
+
+        write_archive(path, self.schema, self.tables)
+
+    async def restore(self, path: Path) -> None:
+        from kg.store.archive import read_archive
+
+        if self.tables.tx:
+            raise QueryError("The store is not empty", remedy="Restore into a new store.")
+        self.schema, self.tables = read_archive(path)
+        self._check = shape_check(self.schema)
+
+    async def check(self) -> tuple[Finding, ...]:
+        from kg.store.invariants import check_tables
+
+        return tuple(check_tables(self.schema, self.tables))
+
+    async def erase(self, request: EraseRequest, *, now: int | None = None) -> Receipt:
+        tables = self.tables
+        if not tables.records.ever("entity", request.entity):
+            raise NotFound("No entity has this id", field="entity", value=request.entity, remedy="Look it up first.")
+        system = system_instant(tables.system, time.time_ns() // 1000 if now is None else now, None)
+        count = erase_rows(tables, request)
+        seq = len(tables.tx) + 1
+        receipt = Receipt(read=count, loaded=count, system=system, seq=seq)
+        tables.tx.append(TxRow(seq, system, "", "", "", request.author, request.reason, receipt))
+        tables.erased.append(
+            {
+                "seq": seq, "system": system, "entity": request.entity, "property": request.property,
+                "reason": request.reason, "author": request.author,
+            }
+        )  # fmt: skip
+        return receipt
+
+    async def prune(self, before: int) -> int:
+        return prune_rows(self.tables, min(before, self.tables.system))
+
+    async def close(self) -> None:
+        return None
+
+
+class TableRows:
+    """The rows of `Tables` as plain iterables, as the interpreter takes them."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.records = tables.records.values()
+        self.claims = tables.claims.values()
+        self.versions = tables.versions.values()
+        self.edges = tables.edges.values()
+        self.identifiers = tables.identifiers.values()
+
+
+def refuse_unknowable(query: Query, system: int, pruned_before: int) -> None:
+    """QueryError where a query reads later than the latest commit or earlier than what was pruned."""
+    for at in system_instants(query):
+        if at > system:
+            raise QueryError(
+                "This system instant lies beyond the latest commit", field="asOf.system", value=at,
+                remedy="Leave it out to read what is known now.",
+            )  # fmt: skip
+        if at < pruned_before:
+            raise QueryError(
+                "What was known then has been pruned", field="asOf.system", value=at,
+                remedy="Read at a later system instant, or from a backup.",
+            )  # fmt: skip
+
+
+def system_instants(node: Any) -> set[int]:
+    """All system instants (not ranges) that a query names."""
+    from dataclasses import fields, is_dataclass
+
+    from kg.query.algebra import Time
+
+    if isinstance(node, Time):
+        return {node.system} if isinstance(node.system, int) else set()
+    if isinstance(node, tuple):
+        return set().union(*(system_instants(one) for one in node)) if node else set()
+    if is_dataclass(node):
+        return set().union(set(), *(system_instants(getattr(node, f.name)) for f in fields(node)))
+    return set()
+
+
+def runs_of(commits: list[TxRow]) -> tuple[dict[str, Any], ...]:
+    """Commits by run, in order of their first."""
+    out: dict[str, dict[str, Any]] = {}
+    for tx in commits:
+        run = out.setdefault(
+            tx.run,
+            {
+                "run": tx.run, "author": tx.author, "reason": tx.reason, "firstSystem": tx.system,
+                "commits": 0, "read": 0, "loaded": 0, "merged": 0, "unchanged": 0,
+            },
+        )  # fmt: skip
+        run["lastSystem"] = tx.system
+        run["commits"] += 1
+        for name in ("read", "loaded", "merged", "unchanged"):
+            run[name] += getattr(tx.receipt, name)
+    return tuple(out.values())
