@@ -67,6 +67,8 @@ class Scheme:
     owner: str = ""  # who issues it
     identifying: bool = True  # finds an entity at load time, unique per valid and system instant
     sensitivity: int = 0
+    example: str = ""  # a value that conforms, of nobody
+    definition: Label = field(default_factory=Label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class Property:
     sensitivity: int = 0  # least level that may read it
     indexed: bool = False
     searchable: bool = False
+    value_labels: tuple[Label, ...] = ()  # one for each of `values`, or ()
+    alignments: tuple[tuple[str, str], ...] = ()  # (e.g. "exactMatch", IRI of a public vocabulary's term)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ class Relation:
     sensitivity: int = 0
     min_count: int = 0  # per subject
     max_count: int | None = None  # per subject at one valid instant
+    alignments: tuple[tuple[str, str], ...] = ()
 
     def property(self, name: str) -> Property | None:
         return next((p for p in self.properties if p.name == name), None)
@@ -137,6 +142,7 @@ class EntityClass:
     sensitivity: int = 0
     module: str = ""  # the ontology module that declares it
     graphql_name: str = ""  # as in GraphQL; default: name
+    alignments: tuple[tuple[str, str], ...] = ()
 
     def property(self, name: str) -> Property | None:
         return next((p for p in self.properties if p.name == name), None)
@@ -201,5 +207,5 @@ class Schema:
 
     @cached_property
     def property_owners(self) -> Mapping[tuple[str, str], Property]:
-        """(declaring class, property name) → property, each once."""
-        return {(p.owner, p.name): p for c in self.classes.values() for p in c.properties}
+        """(declaring class, property name) → property as declared there (subclasses may tighten it)."""
+        return {(p.owner, p.name): p for c in self.classes.values() for p in c.properties if p.owner == c.name}
