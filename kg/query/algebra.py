@@ -7,14 +7,21 @@ interpreter (`kg.query.interpreter`):
 - A row is an entity's resolved version at one valid and one system instant (`Time`), or, in a Range,
   each version whose box meets the range. A nested source takes the enclosing select's instants unless
   it has a `Time` of its own.
-- A predicate on an absent value is unknown and counts as false; `Not` of it is true.
-- Order: nulls last either way; ties by id (ranges: then systemFrom, validFrom). Text by code point.
-- A many-valued property satisfies a comparison when some value does; it orders and groups by nothing.
+- A predicate on an absent value is unknown and counts as false; `Not` of it is true. A property that the row's class
+  does not have is absent; so is an open end of an interval.
+- A Range stands only on a select over Extent, Ids, Keys, Match, Self or ClaimsOf with nothing nested below it but
+  `Obj`. Identity (retired ids, mergedFrom, which records are whose) has no valid axis, and is read at the system
+  instant; where that is a Range, at the latest commit.
+- Order: nulls last either way; ties by id, then edge id (where rows are reached by a relation), systemFrom, validFrom.
+  ClaimsOf: ties by source, record, systemFrom, validFrom. Text by code point; false before true.
+- A many-valued property satisfies a comparison when some value does; it orders and groups by nothing, that is, as null.
 - distance is in metres, haversine on a sphere of R = 6,371,008.8 m (WGS 84 longitude, latitude),
   rounded to 1 mm; of a polygon or line: from its nearest point; 0 inside.
-- Sums and averages of doubles are rounded to 12 significant digits.
+- Sums and averages of doubles are rounded to 12 significant digits, the results of arithmetic to 15 when shown. Whole
+  numbers that leave 64 bits go on as doubles; what is not finite is null. Buckets of instants are in UTC.
 - JSON: instants as ISO 8601 in UTC with "Z" and as many fractional digits as are needed (0, 3 or 6),
-  open ends null, geometries as GeoJSON objects, many-valued properties as arrays, `attributes` as JSON.
+  open ends null, geometries as GeoJSON objects, many-valued properties as arrays (absent: empty, masked: null),
+  `attributes` as JSON.
 """
 
 from __future__ import annotations
@@ -59,7 +66,8 @@ class Prop:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A property of the relation by which the row was reached (Step, Edges); entity-valued ones give the id."""
+    """A property of the relation by which the row was reached (Step, Edges); entity-valued ones give the id,
+    a retired one as it is stored."""
 
     name: str
 
@@ -107,9 +115,13 @@ class MetaName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """Something of the row that is no property."""
+    """Something of the row that is no property.
+
+    `without`, set by `secure`: property names left out of the object (SOURCES, EDGE_SOURCES, RAW, PROPERTIES).
+    """
 
     name: MetaName
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +137,7 @@ class Op(StrEnum):
     ADD = "add"
     SUBTRACT = "subtract"
     MULTIPLY = "multiply"
-    DIVIDE = "divide"  # by zero: null
+    DIVIDE = "divide"  # a double; by zero: null
     LOWER = "lower"  # ASCII and Unicode simple lower-casing as str.lower
     LENGTH = "length"  # in code points
     YEAR = "year"  # of a Date or instant: int
@@ -236,7 +248,11 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """These entities where they are of the class; retired ids answer the survivor."""
+    """These entities where they are of the class, each once; retired ids answer the survivor.
+
+    An id is retired when no record belongs to it and some that were first seen as it belong elsewhere: to the survivor
+    (to several after a partial split: the least id of theirs).
+    """
 
     cls: str
     ids: tuple[str, ...]
@@ -275,14 +291,20 @@ class Walk:
     max: int = 6
     start: Ids | Keys | None = None
     through: Predicate | None = None
+    start_where: Predicate | None = None  # on the start where it is given, set by `secure`
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Entities of the class whose searchable text matches (kg.query.text); gives Meta rank."""
+    """Entities of the class whose searchable text matches (kg.query.text); gives Meta rank.
+
+    `without`, set by `secure`: (concrete class, searchable property) that are not searched. Candidates from an
+    index over all properties must be checked, and ranked, on the others alone.
+    """
 
     cls: str
     text: str
+    without: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,17 +325,26 @@ class Self:
 
 @dataclass(frozen=True, slots=True)
 class ClaimsOf:
-    """What each record says of the enclosing row's entity; Meta SOURCE…PROPERTIES, VALID_*, SYSTEM_* and Prop."""
+    """What each record says of the enclosing row's entity; Meta SOURCE…PROPERTIES, CLASS, VALID_*, SYSTEM_* and Prop.
+
+    Claims of a level up to the reader's, of records that belong to the entity. `without` and `classes` are set by
+    `secure`: property names that no claim shows, and the (concrete) classes of the claims that are shown (None: all).
+    """
 
     cls: str
+    without: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConflictsOf:
     """A row for each record and property on which the claims holding at the instant differ:
-    Meta PROPERTY, VALUE, SOURCE, RECORD, CHOSEN; in order of property, source, record."""
+    Meta PROPERTY, VALUE, SOURCE, RECORD, LEVEL, CHOSEN; in order of property, source, record, level. Instants only;
+    `without` and `classes` as in ClaimsOf."""
 
     cls: str
+    without: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
 
 
 Source: TypeAlias = Extent | Ids | Keys | Step | Walk | Match | Edges | Self | ClaimsOf | ConflictsOf
@@ -329,7 +360,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """Where a page goes on: the last row's order values and id (ranges: systemFrom and validFrom behind it)."""
+    """Where a page goes on: the last row's order values and its ties (id, edge, systemFrom, validFrom; of a claim:
+    source as `id`, record as `edge`). Values are in stored form."""
 
     values: tuple[Scalar, ...]
     id: str
@@ -430,7 +462,7 @@ class Cursor:
 
 class InfoPart(StrEnum):
     HAS_NEXT = "hasNextPage"
-    HAS_PREVIOUS = "hasPreviousPage"
+    HAS_PREVIOUS = "hasPreviousPage"  # whether the page has an `after`
     START = "startCursor"
     END = "endCursor"
 
@@ -472,7 +504,7 @@ class Select:
 
 class MetricOp(StrEnum):
     COUNT = "count"  # rows; with an expression: rows where it is not null
-    DISTINCT = "distinct"
+    DISTINCT = "distinct"  # different values, null and many-valued ones not counted
     SUM = "sum"
     AVG = "avg"
     MIN = "min"
@@ -505,8 +537,9 @@ class Out:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """A list of objects, one a group (no groups: exactly one). Ordered by `order` (('group'|'metric', index,
-    descending)), then by the group keys, nulls last."""
+    """A list of objects, one a group (no groups: exactly one, if `having` lets it). Ordered by `order`
+    (('group'|'metric', index, descending)), then by the group keys ascending; nulls last. Over no value, SUM, AVG, MIN
+    and MAX are null."""
 
     source: Source
     out: tuple[Out, ...]
