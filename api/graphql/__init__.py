@@ -1,0 +1,1 @@
+"""GraphQL: types made from the Schema, operations compiled to one Query each."""
