@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from operator import getitem
 from typing import TYPE_CHECKING, Final
 
 from kg.errors import IdentifierError, SchemaError
@@ -101,7 +102,7 @@ def checker(scheme: Scheme) -> Callable[[str], tuple[str, str] | None]:
         try:
             if len(value) != length:
                 raise KeyError(value)
-            total = sum(product[character] for product, character in zip(products, value, strict=False))
+            total = sum(map(getitem, products, value))  # the check character has no product
         except KeyError:
             return refuse(value)
         expected = check_alphabet[(modulus - total % modulus) % modulus]

@@ -87,6 +87,12 @@ class Problems:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """ "Did you mean …?" for the nearest of `known`, or ""."""
+    near = nearest(name, known)
+    return f"Did you mean {near!r}?" if near else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The one of `known` that `name` resembles most, case aside; "" where none is near."""
     by_lower = {candidate.lower(): candidate for candidate in known}
     near = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return f"Did you mean {by_lower[near[0]]!r}?" if near else ""
+    return by_lower[near[0]] if near else ""

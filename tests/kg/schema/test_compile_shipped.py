@@ -82,11 +82,6 @@ VOCABULARIES = {
 }
 
 
-@pytest.fixture(scope="module")
-def schema() -> Schema:
-    return compile_schema()
-
-
 @pytest.mark.parametrize("name", CLASSES)
 def test_classes_by_name(schema: Schema, name: str) -> None:
     held = {p.name for p in schema.classes[name].properties}
@@ -147,42 +142,70 @@ def test_text_and_back(schema: Schema) -> None:
     assert len(schema.hash) == 64
 
 
-def test_the_hash_does_not_see_the_order_of_files(tmp_path: Path) -> None:
+def test_the_hash_does_not_see_the_order_of_files(schema: Schema, tmp_path: Path) -> None:
     names = ["time", "policy", "event", "device", "industry", "organisation", "place", "core"]
-    files = read_files()
+    paths = []
     for number, name in enumerate(names):
-        (tmp_path / f"{number}.ttl").write_bytes(files[f"ontology/{name}.ttl"])
-    again = compile_schema([tmp_path], shipped=False)
-    modules = {"0": "time", "1": "policy", "2": "event", "3": "device", "4": "industry", "5": "organisation"}
-    assert {modules.get(c.module, c.module) for c in again.classes.values()} >= set(modules.values())
-    assert again.relations == compile_schema().relations
+        paths.append(tmp_path / str(number) / f"{name}.ttl")
+        paths[-1].parent.mkdir()
+        paths[-1].write_bytes(read_files()[f"ontology/{name}.ttl"])
+    again = compile_schema(paths, shipped=False)
+    assert again == schema
+    assert again.hash == schema.hash
+
+
+# A module of its own is quick to compile, which the tests of the cache do several times.
+SMALL = """
+@prefix : <https://example.org/yard#> .
+@prefix owl: <http://www.w3.org/2002/07/owl#> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+:Thing a owl:Class ; rdfs:label "Thing"@en , "事物"@zh .
+"""
 
 
 def test_the_cache_spares_the_rdf_library(tmp_path: Path) -> None:
-    first = load_schema(cache_dir=tmp_path / "cache")
+    module = tmp_path / "yard.ttl"
+    module.write_text(SMALL, encoding="utf-8")
+    first = load_schema([module], tmp_path / "cache", shipped=False)
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".json"]
     program = (
         "import sys, pathlib\n"
         "from kg.schema.compile import load_schema\n"
-        f"schema = load_schema(cache_dir=pathlib.Path({str(tmp_path / 'cache')!r}))\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        "schema = load_schema([folder / 'yard.ttl'], folder / 'cache', shipped=False)\n"
         "print(schema.hash, 'rdflib' in sys.modules)\n"
     )
     out = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert out.split() == [first.hash, "False"]
 
 
+def test_another_content_is_another_cache(tmp_path: Path) -> None:
+    module = tmp_path / "yard.ttl"
+    module.write_text(SMALL, encoding="utf-8")
+    first = load_schema([module], tmp_path / "cache", shipped=False)
+    module.write_text(SMALL.replace("事物", "东西"), encoding="utf-8")
+    second = load_schema([module], tmp_path / "cache", shipped=False)
+    assert second.classes["Thing"].label.zh == "东西"
+    assert first.hash != second.hash
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
 def test_a_spoilt_cache_is_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    first = load_schema(cache_dir=tmp_path)
-    (cached,) = tmp_path.iterdir()
+    module = tmp_path / "yard.ttl"
+    module.write_text(SMALL, encoding="utf-8")
+    cache = tmp_path / "cache"
+    first = load_schema([module], cache, shipped=False)
+    (cached,) = cache.iterdir()
     cached.write_text('{"format": 1}', encoding="utf-8")
-    assert load_schema(cache_dir=tmp_path) == first
+    assert load_schema([module], cache, shipped=False) == first
     assert "made again" in caplog.text
     assert from_json(cached.read_bytes()) == first
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    assert load_schema(cache_dir=tmp_path / "file" / "cache").hash == compile_schema().hash
+    module = tmp_path / "yard.ttl"
+    module.write_text(SMALL, encoding="utf-8")
+    assert load_schema([module], module / "cache", shipped=False).classes
     assert "cannot be cached" in caplog.text
 
 
