@@ -25,6 +25,7 @@ ENTITY_FIELDS = (
     "provenance",
     "sources",
     "mergedFrom",
+    "raw",
     "versions",
     "claims",
     "conflicts",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from graphql import GraphQLField, GraphQLResolveInfo, GraphQLSchema
 
     from api.graphql.meaning import Meaning
-    from kg.schema.types import Schema
+    from kg.schema.types import EntityClass, Schema
 
 
 class _Schema(FederationSchema):
@@ -30,6 +30,9 @@ class _Schema(FederationSchema):
 
     def _get_federation_query_type(self, query: Any, *_: Any) -> Any:
         return query
+
+    def process_errors(self, errors: Any, execution_context: Any = None) -> None:
+        """Errors are logged by the engine, which knows which of them are faults of ours."""
 
 
 class GraphQLApi:
@@ -75,6 +78,21 @@ class GraphQLApi:
         for field in query.fields.values():
             if self.meaning(field) is not None:
                 field.resolve = resolve
+        query.fields["_service"].resolve = lambda _source, _info: {"sdl": self.sdl}
+        query.fields[self.names.root("ontology", "the built-in root ontology")].resolve = lambda _source, _info: {
+            "hash": self.schema.hash,
+            "classes": [self._told(cls) for cls in self.schema.classes.values()],
+        }
+
+    def _told(self, cls: EntityClass) -> dict[str, Any]:
+        return {
+            "name": cls.name,
+            "iri": cls.iri,
+            "typeName": self.names.class_type(cls),
+            "label": cls.label.text,
+            "parents": cls.parents,
+            "abstract": cls.abstract,
+        }
 
 
 def _from_answer(source: Any, info: GraphQLResolveInfo[Any], **_: Any) -> Any:

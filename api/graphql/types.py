@@ -12,12 +12,12 @@ from api.graphql.registry import Argument, MeaningField, Registry
 from api.graphql.types_roots import RootTypes
 from kg.errors import SchemaError
 from kg.query.algebra import Edge, Meta, MetaName, Prop
-from kg.schema.types import ROOT_CLASS, Datatype
+from kg.schema.types import ROOT_CLASS, Datatype, Label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kg.schema.types import EntityClass, Label, Property, Relation, Schema
+    from kg.schema.types import EntityClass, Property, Relation, Schema
 
 TYPENAME_KEY: Final = " t"
 """Key of the hidden type name in answers for plain Strawberry: no alias can be spelt so."""
@@ -117,8 +117,11 @@ class TypeBuilder:
 
     def _enum(self, prop: Property) -> None:
         if is_enum(prop):
+            labels = [describe(label, Label()) for label in prop.value_labels] or [""] * len(prop.values)
             self.registry.enum(
-                self.names.enum_type(prop), dict.fromkeys(prop.values, ""), describe(prop.label, prop.definition)
+                self.names.enum_type(prop),
+                dict(zip(prop.values, labels, strict=True)),
+                describe(prop.label, prop.definition),
             )
 
     def _claims(self) -> None:
@@ -147,6 +150,7 @@ class TypeBuilder:
                 leaf("value", "JSON", MetaName.VALUE),
                 leaf("source", "String!", MetaName.SOURCE),
                 leaf("record", "String!", MetaName.RECORD),
+                leaf("level", "Int!", MetaName.LEVEL, "Read from this level upward. 密级。"),
                 leaf("chosen", "Boolean!", MetaName.CHOSEN, "The resolved value is this one. 采用的值。"),
             ],
             "One of several values that records give for one property. 各来源不一致的取值之一。",
@@ -230,6 +234,7 @@ class TypeBuilder:
             meta("provenance", self.prefix + "Provenance!", "Whether a source describes it. 是否有来源描述。"),
             meta("sources", "JSON", "Property → source of the value shown. 各属性取值的来源。"),
             meta("mergedFrom", "[ID!]!", "Ids that now answer as this entity. 并入本实体的标识。"),
+            meta("raw", "JSON", "Values of properties that the ontology no longer has. 本体已删除属性的原值。"),
             self._history("versions", f"[{own}!]!", "Versions, oldest knowledge first. 各版本。", [*between, first]),
             self._history(
                 "claims", f"[{self.prefix}Claim!]!", "What each record says. 各来源的陈述。", [*between, first]

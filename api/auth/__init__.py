@@ -1,0 +1,1 @@
+"""Who may see what: API keys → Grants → Scopes; the audit file."""

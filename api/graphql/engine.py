@@ -1,0 +1,239 @@
+"""Answers GraphQL requests: the compiled way where every field is generated, by Strawberry where one is not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import orjson
+from graphql import GraphQLError
+
+from api.graphql.compile import Compiled, Compiler, Limits
+from api.graphql.operation import Documents, RequestRefused, TextLimits
+from kg.errors import JingweiError, LimitExceeded
+from kg.query.algebra import Fixed, Root, Select, Time
+from kg.query.cursor import CursorCodec, Token, binding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from graphql import FragmentDefinitionNode, GraphQLResolveInfo, OperationDefinitionNode
+
+    from api.graphql.schema import GraphQLApi
+    from kg.query.secure import Scope
+    from kg.settings import Settings
+    from kg.store.base import Store
+
+_log = logging.getLogger(__name__)
+_REMEDY: Final = "Compare with the schema at /schema.graphql, or ask in GraphiQL, which completes names."
+
+
+LATEST: Final = Time()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One operation, as it came."""
+
+    text: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    operation: str | None = None
+    time: Time = LATEST  # of the header Jingwei-As-Of
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The response's JSON. `ran`: the operation was executed, if not always well; False: it was refused."""
+
+    body: bytes
+    ran: bool
+    errors: int = 0
+
+
+class Engine:
+    """Runs operations against one store. `now`: microseconds UTC, the default valid instant."""
+
+    def __init__(
+        self, api: GraphQLApi, store: Store, cursor_secret: bytes, settings: Settings, now: Callable[[], int]
+    ) -> None:
+        self.api = api
+        self.store = store
+        self.now = now
+        self.timeout = settings.statement_timeout_seconds
+        self.limits = Limits(
+            settings.max_depth,
+            settings.max_cost,
+            settings.max_page_size,
+            settings.max_representations,
+            settings.max_tokens,
+        )
+        text = TextLimits(settings.max_tokens, settings.max_aliases, settings.max_directives)
+        self.documents = Documents(api.core, text)
+        self._codec = CursorCodec(cursor_secret)
+        api.set_root(_root)
+
+    async def answer(self, request: Request, scope: Scope, *, plainly: bool = False) -> Answer:
+        """Never raises but for cancellation. `plainly`: by Strawberry even where the compiled answer could go out."""
+        try:
+            document = self.documents.read(request.text)
+            operation = document.operation(request.operation)
+            variables = self.documents.variables(operation, request.variables)
+            plain = plainly or not self._generated(operation, document.fragments)
+            cursors = _Cursors(self._codec, self.api.schema.hash, scope)
+            compiler = Compiler(
+                self.api, document.fragments, variables, limits=self.limits, cursors=cursors, plain=plain
+            )
+            compiled = compiler.compile(operation, self.now(), request.time)
+            data = await self._data(compiled, scope)
+            return await self._plainly(request, compiled, data) if plain else _told(compiled, data)
+        except RequestRefused as refusal:
+            return _failed(refusal.errors, ran=False)
+        except JingweiError as error:
+            return _failed([GraphQLError(str(error), original_error=error)], ran=not isinstance(error, LimitExceeded))
+        except RecursionError:
+            limit = LimitExceeded("The request is nested too deeply", remedy="Nest less deeply.")
+            return _failed([GraphQLError(str(limit), original_error=limit)], ran=False)
+        except Exception as error:  # noqa: BLE001  # the last resort: logged, and answered without details
+            return _failed([_unexpected(error)], ran=True)
+
+    async def _plainly(self, request: Request, compiled: Compiled, data: bytes) -> Answer:
+        """By Strawberry, field by field, reading generated roots from the compiled answer."""
+        context = _Plain(orjson.loads(data), {key: error for _, key, error in compiled.faults})
+        result: Any = await self.api.strawberry.execute(
+            request.text,
+            variable_values=dict(request.variables),
+            context_value=context,
+            operation_name=request.operation,
+        )
+        body: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            body["errors"] = [formatted(error) for error in result.errors]
+        return Answer(orjson.dumps(body), ran=True, errors=len(result.errors or ()))
+
+    def _generated(self, operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> bool:
+        """Whether every root field is generated; one that is left out at run time does no harm."""
+        query = self.api.core.query_type
+        assert query is not None
+        stack = [operation.selection_set]
+        seen: set[str] = set()
+        while stack:
+            for node in stack.pop().selections:
+                match node.kind:
+                    case "field":
+                        name = node.name.value  # type: ignore[attr-defined]
+                        if name != "__typename" and (
+                            name not in query.fields or self.api.meaning(query.fields[name]) is None
+                        ):
+                            return False
+                    case "inline_fragment":
+                        stack.append(node.selection_set)  # type: ignore[attr-defined]
+                    case _:
+                        name = node.name.value  # type: ignore[attr-defined]
+                        if name not in seen:
+                            seen.add(name)
+                            stack.append(fragments[name].selection_set)
+        return True
+
+    async def _data(self, compiled: Compiled, scope: Scope) -> bytes:
+        """The answer's `data`. Raises what the store raises, and LimitExceeded after the time allowed."""
+        fixed = _fixed(compiled.query.roots)
+        if fixed is not None:
+            return fixed
+        try:
+            async with asyncio.timeout(self.timeout):
+                answer = await self.store.execute(compiled.query, scope)
+        except TimeoutError:
+            raise LimitExceeded(
+                f"The answer took longer than {self.timeout:g} s",
+                remedy="Filter more, ask for less, or raise the setting statement_timeout_seconds.",
+            ) from None
+        return answer if compiled.assemble is None else compiled.assemble(answer)
+
+
+def _told(compiled: Compiled, data: bytes) -> Answer:
+    """The answer's bytes go through; roots that could not be compiled are null in them."""
+    if not compiled.faults:
+        return Answer(b'{"data":' + data + b"}", ran=True)
+    errors = [
+        GraphQLError(str(error), [node], path=[key], original_error=error) for node, key, error in compiled.faults
+    ]
+    told = orjson.dumps([formatted(error) for error in errors])
+    return Answer(b'{"data":' + data + b',"errors":' + told + b"}", ran=True, errors=len(errors))
+
+
+def _fixed(roots: Sequence[Root]) -> bytes | None:
+    """The answer where no root asks the store anything."""
+    if any(not isinstance(root.action, Fixed) for root in roots):
+        return None
+    return orjson.dumps({root.key: root.action.value for root in roots if isinstance(root.action, Fixed)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursors:
+    codec: CursorCodec
+    schema_hash: str
+    scope: Scope
+
+    def binding(self, select: Select) -> str:
+        return binding(select, self.schema_hash, self.scope)
+
+    def decode(self, text: str, binding: str) -> Token:
+        return self.codec.decode(text, binding)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """The context of one plain execution: the compiled answer of all generated roots."""
+
+    data: dict[str, Any]
+    faults: dict[str, JingweiError]
+
+    def root(self, key: str) -> Any:
+        if key in self.faults:
+            raise self.faults[key]
+        return self.data[key]
+
+
+def _root(_source: Any, info: GraphQLResolveInfo[Any], **_: Any) -> Any:
+    context: _Plain = info.context
+    return context.root(str(info.path.key))
+
+
+# ---------------------------------------------------------------- errors
+
+
+def formatted(error: GraphQLError) -> dict[str, Any]:
+    """An error of the response: message, locations, path, and `extensions` with `code` and `remedy`."""
+    original = error.original_error
+    out: dict[str, Any] = {"message": error.message}
+    if error.locations:
+        out["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    if error.path:
+        out["path"] = list(error.path)
+    if isinstance(original, JingweiError):
+        out["extensions"] = original.as_dict()
+    elif original is not None:
+        unexpected = _unexpected(original)
+        out["message"] = unexpected.message
+        out["extensions"] = unexpected.extensions
+    else:
+        out["extensions"] = {"code": "QUERY_INVALID", "remedy": _REMEDY, **(error.extensions or {})}
+    return out
+
+
+def _unexpected(error: BaseException) -> GraphQLError:
+    number = uuid4().hex[:12]
+    _log.error("A request failed unexpectedly (%s)", number, exc_info=error)
+    return GraphQLError(
+        "Something went wrong inside the server",
+        extensions={"code": "INTERNAL", "remedy": f"Ask the operator to look for {number} in the log."},
+    )
+
+
+def _failed(errors: list[GraphQLError], *, ran: bool) -> Answer:
+    told = [formatted(error) for error in errors]
+    body: dict[str, Any] = {"data": None, "errors": told} if ran else {"errors": told}
+    return Answer(orjson.dumps(body), ran=ran, errors=len(errors))

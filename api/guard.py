@@ -1,0 +1,92 @@
+"""Who is asking, and what every answer's headers say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import orjson
+from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse, Response
+
+from api.auth.grants import OPEN
+from kg.errors import AccessDenied, JingweiError, ScopeDenied
+from kg.settings import is_loopback
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from api.auth.grants import Grant, Grants
+    from kg.settings import Settings
+
+_POLICY: Final = (
+    "default-src 'self'; img-src 'self' data:; font-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+
+
+class Guard:
+    """Finds the grant of a request. Denies by default."""
+
+    def __init__(self, settings: Settings, grants: Grants) -> None:
+        self._demo = settings.demo
+        self._grants = grants
+
+    def grant(self, request: Request) -> Grant:
+        """Raises AccessDenied."""
+        if self._demo:
+            return OPEN
+        key = request.headers.get("x-api-key", "")
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if not key and scheme.lower() == "bearer":
+            key = token.strip()
+        if not key:
+            raise AccessDenied(
+                "The request names no API key", remedy="Send it as `Authorization: Bearer jw_…` or `X-API-Key: jw_…`."
+            )
+        return self._grants.of(key)
+
+    def refusal(self, error: JingweiError) -> Response:
+        """401, or 403 where the caller is known."""
+        body = orjson.dumps({"errors": [{"message": str(error), "extensions": error.as_dict()}]})
+        status = 403 if isinstance(error, ScopeDenied) else 401
+        headers = {"WWW-Authenticate": 'Bearer realm="jingwei"'} if status == 401 else {}
+        return Response(body, status, headers, media_type="application/json")
+
+
+class Headers:
+    """Adds security headers. `loopback_only`: refuses requests that were made under another host's name.
+
+    A page from elsewhere could otherwise point a name of its own at this machine and read the open demo through it.
+    """
+
+    def __init__(self, app: ASGIApp, *, loopback_only: bool) -> None:
+        self.app = app
+        self.loopback_only = loopback_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if self.loopback_only and not self._local(scope):
+            refusal = PlainTextResponse("The demo answers on a loopback address only.\n", 421)
+            await refusal(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers["Content-Security-Policy"] = _POLICY
+                else:
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self.app(scope, receive, sending)
+
+    def _local(self, scope: Scope) -> bool:
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+        return is_loopback(name)
