@@ -42,9 +42,6 @@ def next_start(line: Sequence[Segment[P]], interval: Interval) -> Interval:
 
 def rewrite(line: Sequence[Segment[P]], interval: Interval, change: Callable[[P | None], P | None]) -> list[Segment[P]]:
     """The line after `change` was applied to each piece inside `interval`; gaps are given as None, None removes."""
-    if not line:
-        payload = change(None)
-        return [] if payload is None else [Segment(interval.start, interval.end, payload)]
     pieces: list[Segment[P]] = []
     at = interval.start  # how far the interval is filled
     for segment in line:
@@ -67,6 +64,24 @@ def rewrite(line: Sequence[Segment[P]], interval: Interval, change: Callable[[P 
             pieces.append(_part(segment, interval.end, segment.end))
     if at < interval.end:
         _add(pieces, at, interval.end, change(None), ())
+    pieces.sort(key=lambda piece: piece.start)
+    statements = {start for segment in line for start in (segment.start, *segment.anchors)}
+    return _coalesced(pieces, statements | {interval.start}, line)
+
+
+def put(line: Sequence[Segment[P]], interval: Interval, payload: P) -> list[Segment[P]]:
+    """The line after `payload` replaced whatever stood inside `interval`, starts of statements there included."""
+    if not line:
+        return [Segment(interval.start, interval.end, payload)]
+    pieces: list[Segment[P]] = [Segment(interval.start, interval.end, payload)]
+    for segment in line:
+        if segment.end <= interval.start or segment.start >= interval.end:
+            pieces.append(segment)
+            continue
+        if segment.start < interval.start:
+            pieces.append(_part(segment, segment.start, interval.start))
+        if segment.end > interval.end:
+            pieces.append(_part(segment, interval.end, segment.end))
     pieces.sort(key=lambda piece: piece.start)
     statements = {start for segment in line for start in (segment.start, *segment.anchors)}
     return _coalesced(pieces, statements | {interval.start}, line)

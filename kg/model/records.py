@@ -51,6 +51,11 @@ class Table(Protocol):
         ...
 
     @property
+    def separator(self) -> str:
+        """Between values, in delimited text; else ""."""
+        ...
+
+    @property
     def evidence(self) -> tuple[str, ...]:
         """What was found out about the source rather than said, a sentence each, for people."""
         ...

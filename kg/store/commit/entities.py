@@ -117,14 +117,13 @@ class Entities:
         keys = {(row.scheme, row.value) for rows in self.new_identifiers.values() for row in rows}
         w.fetch_holders(keys)
         found = w.stored_holders
-        merges: dict[tuple[str, str], int] = {}
+        met: dict[tuple[str, str], IdentifierRow] = {}  # pair of entities → where they meet lowest
         by_key: dict[tuple[str, str], list[IdentifierRow]] = {}
         for rows in self.new_identifiers.values():
             for row in rows:
                 by_key.setdefault((row.scheme, row.value), []).append(row)
         for key, mine in by_key.items():
-            scheme = w.schema.schemes[key[0]]
-            if not scheme.identifying:
+            if not w.schema.schemes[key[0]].identifying:
                 continue
             others = [row for row in found.get(key, ()) if row.entity not in self.new]
             if len(mine) + len(others) < 2:
@@ -132,20 +131,23 @@ class Entities:
             for i, row in enumerate(mine):
                 for other in (*mine[i + 1 :], *others):
                     if row.entity != other.entity and _meet(row, other):
-                        pair, level = self._collision(row, other)
-                        merges[pair] = min(level, merges.get(pair, level))
-        return [(survivor, loser, level) for (survivor, loser), level in sorted(merges.items())]
+                        upper = max(row, other, key=lambda r: r.level_from)
+                        a, b = sorted((row.entity, other.entity))
+                        lower = met.get((a, b))
+                        if lower is None or upper.level_from < lower.level_from:
+                            met[a, b] = upper
+        return sorted(self._collision(pair, row) for pair, row in met.items())
 
-    def _collision(self, a: IdentifierRow, b: IdentifierRow) -> tuple[tuple[str, str], int]:
-        low = max(a.level_from, b.level_from)
-        lowest = {row.entity: self._lowest(row.entity) for row in (a, b)}
-        survivor, loser = sorted((a.entity, b.entity), key=lambda e: (lowest[e], e))
+    def _collision(self, pair: tuple[str, str], met: IdentifierRow) -> tuple[str, str, int]:
+        low = met.level_from
+        lowest = {entity: self._lowest(entity) for entity in pair}
+        survivor, loser = sorted(pair, key=lambda e: (lowest[e], e))
         if low > lowest[survivor] and lowest[loser] >= low:
-            return (survivor, loser), low
+            return survivor, loser, low
         raise IdentityConflict(
-            f"Identifier {a.scheme} {a.value} would belong to two entities, {a.entity} and {b.entity}, at one time",
-            where=", ".join(self._names(e) for e in (a.entity, b.entity)),
-            field=a.scheme, value=a.value,
+            f"Identifier {met.scheme} {met.value} would belong to two entities, {survivor} and {loser}, at one time",
+            where=", ".join(self._names(e) for e in pair),
+            field=met.scheme, value=met.value,
             remedy="If they are the same, merge them (both records stay); if not, correct the value in one of them.",
         )  # fmt: skip
 
@@ -219,7 +221,7 @@ class Entities:
             )  # fmt: skip
 
     def _names(self, entity: str) -> str:
-        return ", ".join(f"{k.source}/{k.local}" for k, _ in self.w.members(entity) if k.source)
+        return ", ".join(dict.fromkeys(f"{k.source}/{k.local}" for k, _ in self.w.members(entity) if k.source))
 
     def write_records(self, delta: Delta, system: int) -> None:
         """Record facts that changed."""

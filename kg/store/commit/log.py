@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from kg.model.intervals import OPEN, Interval
-from kg.model.lines import next_start, rewrite
+from kg.model.lines import next_start, put, rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,8 +44,7 @@ def apply(line: Sequence[Segment[Any]], statement: Statement) -> list[Segment[An
         return rewrite(line, interval, lambda _: None)
     if statement.patch:
         return rewrite(line, interval, statement.payload.onto)
-    payload = statement.payload
-    return rewrite(line, interval, lambda _: payload)
+    return put(line, interval, statement.payload)
 
 
 def stands(statement: Statement, line: Iterable[Segment[Any]]) -> bool:

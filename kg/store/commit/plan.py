@@ -75,7 +75,7 @@ def plan(
             break
         for survivor, loser, level in merges:
             _merge(working, Merge(survivor, loser, level))
-        entities.recompute(entities.affected())
+        entities.recompute(entities.affected() | entities.new.keys())
     entities.write(delta, system)
     entities.write_records(delta, system)
     clipped = Relations(working, entities).write(delta, system)

@@ -168,6 +168,7 @@ class Statements:
         if not self.w.record(end.record):
             raise _unknown(ByRecord(end.record.source, end.record.local), where, "record")
         changed = False
+        self.w.line(end.record, level)
         for at, line in self.w.record_lines(end.record).items():
             if at >= level:
                 changed |= self._say(
@@ -226,8 +227,8 @@ class Statements:
             elif value is not None:
                 properties[name] = value
         meta = _line_of(change.source, relation, start, end, properties, references)
-        self.w.relation_line(meta, level)
         changed = False
+        self.w.relation_line(meta, level)
         for at, line in self.w.relation_lines[meta.line].items():
             if at >= level:
                 changed |= self._say(
@@ -276,7 +277,7 @@ class Statements:
             line.touched = True
         if self._affirmed(line, statement, relation=relation):
             line.said.pop()
-        elif not statement.end:
+        else:
             line.touched = True
         return False
 
