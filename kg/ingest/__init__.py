@@ -1,0 +1,1 @@
+"""Ingest: records and a mapping → ChangeSets, with receipts, rejects and identity candidates."""
