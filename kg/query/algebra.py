@@ -360,8 +360,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """Where a page goes on: the last row's order values and its ties (id, edge, systemFrom, validFrom; of a claim:
-    source as `id`, record as `edge`). Values are in stored form."""
+    """Where a page goes on: the last row's order values and its ties (id, edge; of versions in a range systemFrom
+    and validFrom). Values are in stored form. Claims and conflicts are read without cursors."""
 
     values: tuple[Scalar, ...]
     id: str

@@ -1,0 +1,321 @@
+"""The rewriting of `kg.query.secure`, node by node."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from kg.errors import ScopeDenied
+from kg.query.algebra import (
+    Aggregate,
+    Aligned,
+    And,
+    Calc,
+    ClaimsOf,
+    Cmp,
+    ConflictsOf,
+    Cursor,
+    Edge,
+    Edges,
+    Exists,
+    Field,
+    Fixed,
+    Join,
+    Keys,
+    Leaf,
+    Match,
+    Meta,
+    MetaName,
+    Near,
+    Not,
+    Obj,
+    One,
+    Or,
+    PageOf,
+    Prop,
+    Rows,
+    Select,
+    Spatial,
+    Step,
+    Time,
+    Trail,
+    Walk,
+)
+from kg.query.contexts import RowContext, context, of_class
+from kg.query.secure import NOTHING, both
+from kg.schema.types import ROOT_CLASS
+
+if TYPE_CHECKING:
+    from kg.query.algebra import EdgeField, Expr, Order, PageField, Predicate, Source
+    from kg.query.secure import Limits
+
+A = TypeVar("A", Select, Aggregate)
+NULL = Fixed(None)
+_WITHOUT_SOURCES = frozenset({MetaName.SOURCES, MetaName.RAW})
+
+
+class Rewriter:
+    """Rewrites for one scope."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.schema = limits.schema
+
+    # ------------------------------------------------------------ actions
+
+    def root(self, action: Select | Aggregate | Fixed) -> Select | Aggregate | Fixed:
+        if isinstance(action, Fixed):
+            return action
+        source = action.source
+        if not self.limits.classes(source.cls):
+            _deny_class(source.cls)
+        if isinstance(source, Edges) and not self.limits.sees_relation(self.schema.relations[source.relation]):
+            _deny("The scope does not reach this relation", source.relation)
+        return self.action(action)
+
+    def action(self, action: Select | Aggregate) -> Select | Aggregate:
+        self._check_claims(action)
+        source, seen = self.source(action.source)
+        ctx = context(self.schema, action.source)
+        where = both(self._condition(action.where, ctx), seen)
+        if isinstance(action, Aggregate):
+            for expr in (*action.group, *(m.expr for m in action.metrics if m.expr is not None)):
+                self._readable(expr, ctx, "group or add up by")
+            return replace(action, source=source, where=where)
+        return replace(
+            action,
+            source=source,
+            where=where,
+            order=tuple(self._order(item, ctx) for item in action.order),
+            shape=self._shape(action.shape, ctx),
+        )
+
+    def _order(self, item: Order, ctx: RowContext) -> Order:
+        self._readable(item.expr, ctx, "order by")
+        return item
+
+    def _check_claims(self, action: Select | Aggregate) -> None:
+        source = action.source
+        if (
+            isinstance(source, (ClaimsOf, ConflictsOf))
+            and action.time != Time()
+            and self.limits.limits_rows(source.cls)
+        ):
+            raise ScopeDenied(
+                "The scope shows some rows of the class only, and claims of other instants may be of others",
+                field="claims",
+                value=source.cls,
+                remedy="Ask for the claims at the instants of the entity, without instants of their own.",
+            )
+
+    # ------------------------------------------------------------ sources
+
+    def source(self, source: Source) -> tuple[Source, Predicate | None]:
+        """The source, and what its rows must satisfy besides."""
+        seen = self.limits.seen(source.cls)
+        match source:
+            case Keys():
+                self._check_schemes(source)
+            case Match(cls):
+                return replace(source, without=self._unsearched(cls)), seen
+            case Step(relation):
+                hidden = not self.limits.sees_relation(self.schema.relations[relation])
+                condition = both(self._condition(source.where, context(self.schema, source)), seen)
+                return replace(source, where=None), NOTHING if hidden else condition
+            case Walk():
+                return self._walk(source), None
+            case Edges(relation, _, end_where):
+                rel = self.schema.relations[relation]
+                kept = self._condition(
+                    end_where, RowContext(rel.range, self.schema.concrete(rel.range), "relation", rel)
+                )
+                end = both(kept, self.limits.seen(rel.range))
+                return replace(source, end_where=end), seen if self.limits.sees_relation(rel) else NOTHING
+            case ClaimsOf() | ConflictsOf():
+                without = tuple(sorted(self.limits.masked_anywhere))
+                return replace(source, without=without, classes=self.limits.claim_classes), None
+        return source, seen
+
+    def _walk(self, walk: Walk) -> Walk:
+        steps = tuple(s for s in walk.steps if self.limits.sees_relation(self.schema.relations[s[0]]))
+        anything = of_class(self.schema, ROOT_CLASS)
+        through = both(self._condition(walk.through, anything), self.limits.seen(ROOT_CLASS))
+        start_where = None
+        if walk.start is not None:
+            if isinstance(walk.start, Keys):
+                self._check_schemes(walk.start)
+            start = of_class(self.schema, walk.start.cls)
+            start_where = both(self._condition(walk.start_where, start), self.limits.seen(walk.start.cls))
+        return replace(walk, steps=steps, through=through, start_where=start_where)
+
+    def _check_schemes(self, source: Keys) -> None:
+        for scheme in sorted({scheme for scheme, _ in source.keys}):
+            bearers = (
+                prop.name in self.limits.masked(cls)
+                for cls in self.schema.concrete(source.cls)
+                for prop in self.schema.classes[cls].properties
+                if prop.scheme == scheme
+            )
+            if not self.limits.sees_scheme(scheme) or any(bearers):
+                _deny("The scope does not look entities up by this identifier", scheme)
+
+    def _unsearched(self, cls: str) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (name, prop.name)
+            for name in self.schema.concrete(cls)
+            for prop in self.schema.classes[name].properties
+            if prop.searchable and prop.name in self.limits.masked(name)
+        )
+
+    # ------------------------------------------------------------ predicates
+
+    def _condition(self, where: Predicate | None, ctx: RowContext) -> Predicate | None:
+        match where:
+            case Cmp(_, left, right):
+                self._readable(left, ctx, "filter by")
+                self._readable(right, ctx, "filter by")
+            case And(items):
+                return And(tuple(self._inner(item, ctx) for item in items))
+            case Or(items):
+                return Or(tuple(self._inner(item, ctx) for item in items))
+            case Not(item):
+                return Not(self._inner(item, ctx))
+            case Near(prop) | Spatial(_, prop):
+                self._readable(Prop(prop), ctx, "filter by")
+            case Exists():
+                return self._exists(where)
+        return where
+
+    def _inner(self, where: Predicate, ctx: RowContext) -> Predicate:
+        found = self._condition(where, ctx)
+        assert found is not None
+        return found
+
+    def _exists(self, where: Exists) -> Exists:
+        step, seen = self.source(where.step)
+        names = [name for name, _ in where.step.steps] if isinstance(where.step, Walk) else [where.step.relation]
+        for name in names:
+            if not self.limits.sees_relation(self.schema.relations[name]):
+                _deny("The scope does not filter by this relation", name)
+        if not self.limits.classes(where.step.cls):
+            _deny_class(where.step.cls)
+        inner = self._condition(where.where, context(self.schema, where.step))
+        if isinstance(step, Step):
+            return replace(where, step=replace(step, where=seen), where=inner)
+        assert isinstance(step, Walk)
+        return replace(where, step=step, where=inner)
+
+    # ------------------------------------------------------------ expressions
+
+    def _readable(self, expr: Expr, ctx: RowContext, verb: str) -> None:
+        if self._hidden(expr, ctx):
+            name = _first_name(expr)
+            _deny(f"The scope masks this property: it cannot {verb} it", name)
+
+    def _hidden(self, expr: Expr, ctx: RowContext) -> frozenset[str]:
+        """The classes on which an expression reads something masked."""
+        everywhere = frozenset(ctx.classes)
+        match expr:
+            case Prop(name) if ctx.kind in {"claim", "conflict"}:
+                return everywhere if name in self.limits.masked_anywhere else frozenset()
+            case Prop(name):
+                return frozenset(cls for cls in ctx.classes if name in self.limits.masked(cls))
+            case Edge(name) if ctx.relation is not None:
+                prop = ctx.relation.property(name)
+                hidden = name in self.limits.masked_edge(ctx.relation) or (prop and self.limits.hides_id(prop))
+                return everywhere if hidden else frozenset()
+            case Meta(MetaName.RAW) if self.limits.scope.level < 1:
+                return everywhere
+            case Calc(_, args):
+                return frozenset().union(*(self._hidden(arg, ctx) for arg in args))
+        return frozenset()
+
+    def _expr(self, expr: Expr, ctx: RowContext) -> Expr:
+        if not isinstance(expr, Meta):
+            return expr
+        without: frozenset[str] = frozenset()
+        if expr.name in _WITHOUT_SOURCES:
+            without = frozenset().union(*(self.limits.masked(cls) for cls in ctx.classes))
+        elif expr.name is MetaName.EDGE_SOURCES and ctx.relation is not None:
+            without = self.limits.masked_edge(ctx.relation)
+        elif expr.name is MetaName.PROPERTIES:
+            without = self.limits.masked_anywhere
+        return replace(expr, without=tuple(sorted(without))) if without else expr
+
+    # ------------------------------------------------------------ shapes
+
+    def _shape(self, shape: Rows | One | Aligned | PageOf, ctx: RowContext) -> Rows | One | Aligned | PageOf:
+        if isinstance(shape, PageOf):
+            return PageOf(tuple(self._page_field(part, ctx) for part in shape.fields))
+        return replace(shape, obj=self._obj(shape.obj, ctx))
+
+    def _page_field(self, part: PageField, ctx: RowContext) -> PageField:
+        obj = None if part.obj is None else self._obj(part.obj, ctx)
+        return replace(part, obj=obj, edge=tuple(self._edge_field(item, ctx) for item in part.edge))
+
+    def _edge_field(self, item: EdgeField, ctx: RowContext) -> EdgeField:
+        match item.shape:
+            case Cursor() | Fixed():
+                return item
+            case Obj():
+                return replace(item, shape=self._obj(item.shape, ctx))
+            case Leaf(expr):
+                return replace(item, shape=NULL if self._hidden(expr, ctx) else Leaf(self._expr(expr, ctx)))
+            case Join():
+                return replace(item, shape=self._join(item.shape, ctx))
+
+    def _obj(self, obj: Obj, ctx: RowContext) -> Obj:
+        return Obj(tuple(part for item in obj.fields for part in self._field(item, ctx)))
+
+    def _field(self, item: Field, ctx: RowContext) -> list[Field]:
+        """One field, or two on disjoint classes where the property is masked on some."""
+        ctx = ctx.narrowed(item.only)
+        match item.shape:
+            case Leaf(expr):
+                return self._leaf(item, expr, ctx)
+            case Obj():
+                return [replace(item, shape=self._obj(item.shape, ctx))]
+            case Join():
+                return [replace(item, shape=self._join(item.shape, ctx))]
+            case Trail(obj):
+                return [replace(item, shape=Trail(self._obj(obj, of_class(self.schema, ROOT_CLASS))))]
+            case Select() | Aggregate():
+                return [replace(item, shape=self.action(item.shape))]
+        return [item]
+
+    def _leaf(self, item: Field, expr: Expr, ctx: RowContext) -> list[Field]:
+        hidden = self._hidden(expr, ctx)
+        shown = Leaf(self._expr(expr, ctx))
+        if not hidden:
+            return [replace(item, shape=shown)]
+        rest = tuple(cls for cls in ctx.classes if cls not in hidden)
+        if not rest:
+            return [replace(item, shape=NULL)]
+        masked = tuple(cls for cls in ctx.classes if cls in hidden)
+        return [replace(item, shape=NULL, only=masked), replace(item, shape=shown, only=rest)]
+
+    def _join(self, join: Join, ctx: RowContext) -> Join | Fixed:
+        if ctx.relation is not None and join.name in self.limits.masked_edge(ctx.relation):
+            return NULL
+        inner = of_class(self.schema, join.cls)
+        where = both(self._condition(join.where, inner), self.limits.seen(join.cls))
+        return replace(join, obj=self._obj(join.obj, inner), where=where)
+
+
+def _first_name(expr: Expr) -> str:
+    match expr:
+        case Prop(name) | Edge(name):
+            return name
+        case Meta(name):
+            return name.value
+        case Calc(_, args):
+            return next((name for name in map(_first_name, args) if name), "")
+    return ""
+
+
+def _deny(message: str, name: str) -> NoReturn:
+    raise ScopeDenied(message, field=name, remedy="Leave it out, or ask for a grant that reaches it.")
+
+
+def _deny_class(cls: str) -> NoReturn:
+    _deny("The scope does not reach this class", cls)
