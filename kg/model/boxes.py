@@ -57,6 +57,8 @@ def difference(
             row.row = 0
             out.insert.append(row)
         return out
+    if len({(r.level_from, r.level_to) for r in (*old, *new)}) == 1:
+        return _level(old, new, system, key, same)
     bounds = sorted({b for r in (*old, *new) for b in (r.level_from, r.level_to)})
     slabs = list(pairwise(bounds))
     kept: dict[int, list[tuple[int, int]]] = {}
@@ -77,6 +79,30 @@ def difference(
     for row in old:
         _divide(row, kept.get(row.row, []), system, out)
     out.insert.extend(_stacked(opened, key, same))
+    return out
+
+
+def _level(
+    old: Sequence[R],
+    new: Sequence[R],
+    system: int,
+    key: Callable[[R], Hashable],
+    same: Callable[[R, R], bool],
+) -> Difference[R]:
+    """The common case: all rows are for the same levels, so that none needs dividing."""
+    out: Difference[R] = Difference()
+    here = {key(row): row for row in old}
+    for row in new:
+        name = key(row)
+        match = here.get(name)
+        if match is not None and same(match, row):
+            del here[name]
+            continue
+        row.system_from = system
+        row.system_to = OPEN
+        row.row = 0
+        out.insert.append(row)
+    out.close.extend(here.values())
     return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from kg.model.intervals import ALWAYS, Interval
 
@@ -25,8 +25,7 @@ class Source:
     timezone: str = "Asia/Shanghai"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class RecordKey:
+class RecordKey(NamedTuple):
     """A source's own name for one of its records."""
 
     source: str

@@ -55,12 +55,48 @@ def versions(entity: str, claims: Sequence[Claim], schema: Schema) -> list[Versi
                 mentioned=c.mentioned,
             )
         ]  # fmt: skip
+    if _one_line(claims):
+        return _plain(entity, claims)
     out: list[VersionRow] = []
     for low, high, active in _slabs(claims):
         for valid, (cls, properties, sources, mentioned) in _segments(active, lambda cs: _combine(cs, schema)):
             out.append(
                 VersionRow(entity, cls, properties, sources, valid.start, valid.end, low, high, mentioned=mentioned)
             )
+    return out
+
+
+def _one_line(claims: Sequence[Claim]) -> bool:
+    """Whether the claims follow one another in valid time at the same levels: then there is nothing to weigh."""
+    last = claims[0] if claims else None
+    for claim in claims[1:]:
+        assert last is not None
+        if claim.valid_from < last.valid_to or claim.level_from != last.level_from or claim.level_to != last.level_to:
+            return False
+        last = claim
+    return last is not None
+
+
+def _plain(entity: str, claims: Sequence[Claim]) -> list[VersionRow]:
+    out: list[VersionRow] = []
+    for c in claims:
+        last = out[-1] if out else None
+        if (
+            last is not None
+            and last.valid_to == c.valid_from
+            and last.cls == c.cls
+            and last.sources[""] == c.source
+            and last.mentioned == c.mentioned
+            and last.properties == c.properties
+        ):
+            last.valid_to = c.valid_to
+            continue
+        out.append(
+            VersionRow(
+                entity, c.cls, c.properties, {"": c.source}, c.valid_from, c.valid_to, c.level_from, c.level_to,
+                mentioned=c.mentioned,
+            )
+        )  # fmt: skip
     return out
 
 

@@ -71,10 +71,10 @@ class Relations:
     # ------------------------------------------------------------ which lines
 
     def _adopt_touching(self, shaken: set[str]) -> None:
-        """Lines of all records of entities whose existence changed, and of records that moved."""
+        """Lines of all records of entities whose existence changed, and of records that moved or came back:
+        a run taken back may leave relations of a record of which nothing is said."""
         w = self.w
-        keys = {key for e in shaken for key in w.by_entity.get(e, ())}
-        keys |= {k for k in w.changed_records if k in w.stored_records}
+        keys = {key for e in shaken for key in w.by_entity.get(e, ())} | w.changed_records
         if keys:
             found = w.reading.relation_claims_of(keys)
             w.adopt_relation(row for rows in found.values() for row in rows)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from kg.errors import IdentityConflict, NotFound, ValidationError
 from kg.model.changes import ById, ByIdentifier, ByRecord, End, Put, RecordKey, Relate, Unrelate
-from kg.model.ids import line_id
+from kg.model.ids import entity_id, line_id
 from kg.model.intervals import OPEN
 from kg.model.rows import RecordRow
 from kg.store.commit.log import Statement, apply
 from kg.store.commit.working import Line, Relates, RelationLine, Says, Working
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from kg.model.changes import Change, Ref, Value
     from kg.model.lines import Segment
@@ -42,11 +42,7 @@ class Statements:
                 keys.add(change.record)
                 if change.entity is not None:
                     _note(change.entity, keys, ids, identifiers)
-                for name, scheme in w.schemes.get(change.cls, ()):
-                    value = change.properties.get(name)
-                    if value is not None and w.schema.schemes[scheme].identifying:
-                        for one in value if isinstance(value, tuple) else (value,):
-                            identifiers.add((scheme, str(one)))
+                identifiers.update((scheme, value) for _, scheme, value in self._identifying(change))
             elif isinstance(change, End):
                 keys.add(change.record)
             elif isinstance(change, Relate | Unrelate):
@@ -57,9 +53,26 @@ class Statements:
         w.fetch_lines(keys)
         w.fetch_holders(identifiers)
         ids.update(row.entity for key in identifiers for row in w.stored_holders[key])
+        ids.update(self._candidates(changes))
         w.fetch_members(ids)
         w.fetch_records({RecordKey("", entity) for entity in ids})
         self._prefetch_relations(changes)
+
+    def _candidates(self, changes: tuple[Change, ...]) -> Iterator[str]:
+        """The ids that records at first sight will be given, unless these are taken."""
+        for change in changes:
+            if isinstance(change, Put) and change.entity is None and not self.w.records[change.record]:
+                first = next(iter(self._identifying(change)), None)
+                named = ("identifier", *first[1:]) if first else ("record", *change.record)
+                yield entity_id(*named)
+
+    def _identifying(self, put: Put) -> Iterator[tuple[str, str, str]]:
+        """(property, scheme, value) of each identifier that finds entities."""
+        for name, scheme in self.w.schemes.get(put.cls, ()):
+            value = put.properties.get(name)
+            if value is not None and self.w.schema.schemes[scheme].identifying:
+                for one in value if isinstance(value, tuple) else (value,):
+                    yield name, scheme, str(one)
 
     def _prefetch_relations(self, changes: tuple[Change, ...]) -> None:
         pairs: set[tuple[str, RecordKey, RecordKey]] = set()
@@ -140,16 +153,11 @@ class Statements:
             return entity, MERGED
         held: dict[str, tuple[str, str]] = {}
         first: tuple[str, str] | None = None
-        for name, scheme in w.schemes[put.cls]:
-            value = put.properties.get(name)
-            if value is None or not w.schema.schemes[scheme].identifying:
-                continue
-            for one in value if isinstance(value, tuple) else (value,):
-                pair = (scheme, str(one))
-                first = first or pair
-                holder = w.holder(pair, put.valid.start, put.valid.end, level)
-                if holder is not None:
-                    held.setdefault(holder, (name, str(one)))
+        for name, scheme, value in self._identifying(put):
+            first = first or (scheme, value)
+            holder = w.holder((scheme, value), put.valid.start, put.valid.end, level)
+            if holder is not None:
+                held.setdefault(holder, (name, value))
         if len(held) > 1:
             names = ", ".join(f"{n}={v} is {e}" for e, (n, v) in sorted(held.items()))
             raise IdentityConflict(

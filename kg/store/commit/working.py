@@ -183,7 +183,8 @@ class Working:
 
     def members(self, entity: str) -> list[tuple[RecordKey, RecordRow]]:
         """Record facts that hold for the entity now, in order of the record's name."""
-        self.fetch_members((entity,))
+        if entity not in self.minted and entity not in self._members_read:
+            self.fetch_members((entity,))
         keys = self.by_entity.get(entity, ())
         if len(keys) == 1:
             (key,) = keys
