@@ -25,7 +25,7 @@ class SchemaProblem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         text = f"{place}: {self.subject}: {self.message}" if self.subject else f"{place}: {self.message}"
-        return f"{text} {self.remedy}" if self.remedy else text
+        return f"{text}. {self.remedy}" if self.remedy else text
 
 
 class OntologyError(SchemaError):

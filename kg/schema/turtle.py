@@ -33,6 +33,7 @@ class Modules:
         self.problems = problems
         self.graph = Graph(bind_namespaces="none")
         self.prefixes: dict[str, str] = {}
+        self._shown: dict[str, str] = {}  # the empty prefix, too
         self._files: dict[Node, str] = {}
         self._subjects: dict[Node, Node] = {}
         for file, content in files.items():
@@ -69,6 +70,7 @@ class Modules:
             )
             return
         for prefix, namespace in graph.namespaces():
+            self._shown.setdefault(str(prefix), str(namespace))
             if prefix:
                 self.prefixes.setdefault(prefix, str(namespace))
         for triple in graph:
@@ -86,8 +88,8 @@ class Modules:
         """A node for people: prefixed name, or for a blank node the term that it belongs to and its path."""
         if is_iri(node):
             iri = str(node)
-            for prefix, namespace in self.prefixes.items():
-                if iri.startswith(namespace) and NAME.match(iri[len(namespace) :] or " "):
+            for prefix, namespace in self._shown.items():
+                if iri.startswith(namespace) and re.fullmatch(r"[\w-]+", iri[len(namespace) :]):
                     return f"{prefix}:{iri[len(namespace) :]}"
             return f"<{iri}>"
         if is_literal(node):
