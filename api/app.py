@@ -58,8 +58,7 @@ def create_app(
     api = GraphQLApi(schema, type_prefix=settings.type_prefix, field_prefix=settings.field_prefix)
     if grants is None:
         grants = read_grants(settings.grants, api) if settings.grants is not None else Grants()
-    secret: bytes = store.cursor_secret  # type: ignore[attr-defined]  # every store has one
-    engine = Engine(api, store, secret, settings, clock)
+    engine = Engine(api, store, settings, clock)
     guard = Guard(settings, grants)
     audit = Audit(settings.data_dir)
     graphql = GraphQLRoute(engine, guard, audit, settings, clock)

@@ -140,7 +140,7 @@ class _Work:
                 continue
             meaning = self.compiler.api.meaning(type_.fields[item.name])
             if isinstance(meaning, m.Figure):
-                yield Out(item.key, "metric", self.metric(meaning.op, meaning.name))
+                yield Out(item.key, "metric", self.metric(_OUT_OF_PART[part.name], meaning.name))
                 continue
             if item.name not in self.groups:
                 raise QueryError(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kg.store.base import Store
 
 _log = logging.getLogger(__name__)
+_CONSTANT_ANSWERS: Final = 8
 _REMEDY: Final = "Compare with the schema at /schema.graphql, or ask in GraphiQL, which completes names."
 
 
@@ -56,9 +57,7 @@ class Answer:
 class Engine:
     """Runs operations against one store. `now`: microseconds UTC, the default valid instant."""
 
-    def __init__(
-        self, api: GraphQLApi, store: Store, cursor_secret: bytes, settings: Settings, now: Callable[[], int]
-    ) -> None:
+    def __init__(self, api: GraphQLApi, store: Store, settings: Settings, now: Callable[[], int]) -> None:
         self.api = api
         self.store = store
         self.now = now
@@ -72,7 +71,7 @@ class Engine:
         )
         text = TextLimits(settings.max_tokens, settings.max_aliases, settings.max_directives)
         self.documents = Documents(api.core, text)
-        self._codec = CursorCodec(cursor_secret)
+        self._constant: dict[tuple[str, str | None], Answer] = {}
         api.set_root(_root)
 
     async def answer(self, request: Request, scope: Scope, *, plainly: bool = False) -> Answer:
@@ -82,7 +81,7 @@ class Engine:
             operation = document.operation(request.operation)
             variables = self.documents.variables(operation, request.variables)
             plain = plainly or not self._generated(operation, document.fragments)
-            cursors = _Cursors(self._codec, self.api.schema.hash, scope)
+            cursors = _Cursors(self.store, self.api.schema.hash, scope)
             compiler = Compiler(
                 self.api, document.fragments, variables, limits=self.limits, cursors=cursors, plain=plain
             )
@@ -100,7 +99,14 @@ class Engine:
             return _failed([_unexpected(error)], ran=True)
 
     async def _plainly(self, request: Request, compiled: Compiled, data: bytes) -> Answer:
-        """By Strawberry, field by field, reading generated roots from the compiled answer."""
+        """By Strawberry, field by field, reading generated roots from the compiled answer.
+
+        What asks for no generated root (introspection) is answered from the schema alone, and kept: it is large.
+        """
+        constant = not compiled.query.roots and not request.variables
+        kept = (request.text, request.operation)
+        if constant and kept in self._constant:
+            return self._constant[kept]
         context = _Plain(orjson.loads(data), {key: error for _, key, error in compiled.faults})
         result: Any = await self.api.strawberry.execute(
             request.text,
@@ -111,7 +117,10 @@ class Engine:
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             body["errors"] = [formatted(error) for error in result.errors]
-        return Answer(orjson.dumps(body), ran=True, errors=len(result.errors or ()))
+        answer = Answer(orjson.dumps(body), ran=True, errors=len(result.errors or ()))
+        if constant and len(self._constant) < _CONSTANT_ANSWERS:
+            self._constant[kept] = answer
+        return answer
 
     def _generated(self, operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> bool:
         """Whether every root field is generated; one that is left out at run time does no harm."""
@@ -173,7 +182,7 @@ def _fixed(roots: Sequence[Root]) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class _Cursors:
-    codec: CursorCodec
+    store: Store
     schema_hash: str
     scope: Scope
 
@@ -181,7 +190,8 @@ class _Cursors:
         return binding(select, self.schema_hash, self.scope)
 
     def decode(self, text: str, binding: str) -> Token:
-        return self.codec.decode(text, binding)
+        secret: bytes = self.store.cursor_secret  # type: ignore[attr-defined]  # every store seals with its own
+        return CursorCodec(secret).decode(text, binding)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from api.graphql.names import Names, is_enum, upper_first
-from api.graphql.registry import MeaningField, Registry
+from api.graphql.registry import FieldSpec, Registry
 from kg.schema.types import Datatype
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ def filter_type(names: Names, prop: Property) -> str:
     return names.type_prefix + FILTER[prop.datatype][0]
 
 
-def _comparisons(scalar: str, operations: Iterable[str]) -> list[MeaningField]:
-    fields = [MeaningField(op, scalar, _SAYS[op]) for op in operations]
+def _comparisons(scalar: str, operations: Iterable[str]) -> list[FieldSpec]:
+    fields = [FieldSpec(op, scalar, _SAYS[op]) for op in operations]
     return [
         *fields,
-        MeaningField("in", f"[{scalar}!]", _SAYS["in"]),
-        MeaningField("isNull", "Boolean", _SAYS["isNull"]),
+        FieldSpec("in", f"[{scalar}!]", _SAYS["in"]),
+        FieldSpec("isNull", "Boolean", _SAYS["isNull"]),
     ]
 
 
@@ -90,62 +90,62 @@ class Inputs:
         self.registry.enum(p + "Direction", {"asc": "Smallest first. 升序。", "desc": "Largest first. 降序。"})
         for datatype, (name, operations) in FILTER.items():
             make(self.names.type(name, name), _comparisons(SCALAR[datatype], operations))
-        make(p + "JSONFilter", [MeaningField("isNull", "Boolean", _SAYS["isNull"])])
+        make(p + "JSONFilter", [FieldSpec("isNull", "Boolean", _SAYS["isNull"])])
         make(
             p + "AsOf",
             [
-                MeaningField("valid", "DateTime", "True in the world at this instant. 现实中为真的时刻。"),
-                MeaningField("system", "DateTime", "As it was known at this instant. 当时所知的时刻。"),
+                FieldSpec("valid", "DateTime", "True in the world at this instant. 现实中为真的时刻。"),
+                FieldSpec("system", "DateTime", "As it was known at this instant. 当时所知的时刻。"),
             ],
             "Which state of the world, as known when. 看哪一时刻的世界，以哪一时刻所知为准。",
         )
         make(
             p + "Interval",
-            [MeaningField("from", "DateTime", "Inclusive. 含。"), MeaningField("to", "DateTime", "Exclusive. 不含。")],
+            [FieldSpec("from", "DateTime", "Inclusive. 含。"), FieldSpec("to", "DateTime", "Exclusive. 不含。")],
             "Half-open; an absent end is unbounded. 左闭右开，缺省为无界。",
         )
         point = [
-            MeaningField("lon", "Float!", "Degrees east. 经度。"),
-            MeaningField("lat", "Float!", "Degrees north. 纬度。"),
+            FieldSpec("lon", "Float!", "Degrees east. 经度。"),
+            FieldSpec("lat", "Float!", "Degrees north. 纬度。"),
         ]
         make(p + "Point", point, "A point on WGS 84. 点（WGS 84）。")
         make(
             p + "Near",
             [
-                MeaningField("lon", "Float!", "Degrees east. 经度。"),
-                MeaningField("lat", "Float!", "Degrees north. 纬度。"),
-                MeaningField("metres", "Float!", "Greatest distance. 最大距离（米）。"),
+                FieldSpec("lon", "Float!", "Degrees east. 经度。"),
+                FieldSpec("lat", "Float!", "Degrees north. 纬度。"),
+                FieldSpec("metres", "Float!", "Greatest distance. 最大距离（米）。"),
             ],
         )
         sides = ("west", "south", "east", "north")
         make(
             p + "Box",
-            [MeaningField(s, "Float!") for s in sides],
+            [FieldSpec(s, "Float!") for s in sides],
             "Degrees; west > east crosses the antimeridian. 经纬度范围。",
         )
         make(
             p + "GeometryFilter",
             [
-                MeaningField("near", p + "Near", "Within a distance of a point. 距某点一定距离以内。"),
-                MeaningField("within", "GeoJSON", "Covered by a geometry. 在某几何之内。"),
-                MeaningField("intersects", "GeoJSON", "Shares a point with a geometry. 与某几何相交。"),
-                MeaningField("bbox", p + "Box", "Its box meets a box. 外包框与某范围相交。"),
-                MeaningField("gridPrefix", "String", "BeiDou grid code begins so (GB/T 39409-2020). 北斗网格码前缀。"),
-                MeaningField("isNull", "Boolean", _SAYS["isNull"]),
+                FieldSpec("near", p + "Near", "Within a distance of a point. 距某点一定距离以内。"),
+                FieldSpec("within", "GeoJSON", "Covered by a geometry. 在某几何之内。"),
+                FieldSpec("intersects", "GeoJSON", "Shares a point with a geometry. 与某几何相交。"),
+                FieldSpec("bbox", p + "Box", "Its box meets a box. 外包框与某范围相交。"),
+                FieldSpec("gridPrefix", "String", "BeiDou grid code begins so (GB/T 39409-2020). 北斗网格码前缀。"),
+                FieldSpec("isNull", "Boolean", _SAYS["isNull"]),
             ],
         )
         make(
             p + "DistanceOrder",
             [
-                MeaningField("from", p + "Point!", "Where the distance is measured from. 从何处量起。"),
-                MeaningField("direction", p + "Direction!", default="asc"),
+                FieldSpec("from", p + "Point!", "Where the distance is measured from. 从何处量起。"),
+                FieldSpec("direction", p + "Direction!", default="asc"),
             ],
         )
         make(
             p + "Identifier",
             [
-                MeaningField("scheme", p + "Scheme!" if self.schema.schemes else "String!", "标识体系。"),
-                MeaningField("value", "String!", "As its issuer writes it. 标识值。"),
+                FieldSpec("scheme", p + "Scheme!" if self.schema.schemes else "String!", "标识体系。"),
+                FieldSpec("value", "String!", "As its issuer writes it. 标识值。"),
             ],
         )
         for prop in self._enum_properties():
@@ -170,41 +170,39 @@ class Inputs:
         base = self.names.base(cls)
         where = self.names.type(base + "Where", f"where of class {cls.name}")
         fields = self._logic(where)
-        fields.append(MeaningField("id", self.prefix + "IDFilter"))
+        fields.append(FieldSpec("id", self.prefix + "IDFilter"))
         if self.names.has_subclasses(cls):
-            fields.append(
-                MeaningField("isA", f"[{self.prefix}ClassName!]", "Of one of these classes. 属于这些类之一。")
-            )
-        fields += [MeaningField(p.name, filter_type(self.names, p), p.label.zh) for p in cls.properties]
+            fields.append(FieldSpec("isA", f"[{self.prefix}ClassName!]", "Of one of these classes. 属于这些类之一。"))
+        fields += [FieldSpec(p.name, filter_type(self.names, p), p.label.zh) for p in cls.properties]
         fields += [
-            MeaningField(step, self.names.step_base(step) + "Filter", relation.label.zh)
+            FieldSpec(step, self.names.step_base(step) + "Filter", relation.label.zh)
             for step, relation, _ in self.schema.steps_from(cls.name)
         ]
         self.registry.input(where, fields, f"All of these hold. 条件同时成立（{cls.label.text('zh')}）。")
         order = self.names.type(base + "Order", f"order of class {cls.name}")
-        meta = [MeaningField(n, self.prefix + "Direction") for n in ("id", "validFrom", "systemFrom")]
+        meta = [FieldSpec(n, self.prefix + "Direction") for n in ("id", "validFrom", "systemFrom")]
         self.registry.input(order, [*meta, *self._orders(cls.properties)], "Exactly one key. 只写一个键。", one_of=True)
 
     def for_step(self, step: str, relation: Relation, target: str) -> None:
         """The filter of a relation as read under one of its two names; `target`: class at the other end."""
         base = self.names.step_base(step)
         where = self.names.class_type(self.schema.classes[target]) + "Where"
-        match = [MeaningField("node", where, "What holds for the entity there. 对端实体的条件。")]
+        match = [FieldSpec("node", where, "What holds for the entity there. 对端实体的条件。")]
         if relation.properties:
-            match.append(MeaningField("edge", self.edge_where(relation), "What holds for the relation. 关系的条件。"))
+            match.append(FieldSpec("edge", self.edge_where(relation), "What holds for the relation. 关系的条件。"))
         self.registry.input(self.names.type(_plain(base, self.prefix) + "Match", f"match of {step}"), match)
         count = [
-            MeaningField("min", "Int", "At least so many. 至少。"),
-            MeaningField("max", "Int", "At most so many. 至多。"),
-            *(_again(f) for f in match),
+            FieldSpec("min", "Int", "At least so many. 至少。"),
+            FieldSpec("max", "Int", "At most so many. 至多。"),
+            *match,
         ]
         self.registry.input(self.names.type(_plain(base, self.prefix) + "Count", f"count of {step}"), count)
         self.registry.input(
             self.names.type(_plain(base, self.prefix) + "Filter", f"filter of {step}"),
             [
-                MeaningField("some", base + "Match", "At least one related entity is so. 至少有一个。"),
-                MeaningField("none", base + "Match", "No related entity is so. 一个也没有。"),
-                MeaningField("count", base + "Count", "So many related entities are so. 数量在范围内。"),
+                FieldSpec("some", base + "Match", "At least one related entity is so. 至少有一个。"),
+                FieldSpec("none", base + "Match", "No related entity is so. 一个也没有。"),
+                FieldSpec("count", base + "Count", "So many related entities are so. 数量在范围内。"),
             ],
         )
 
@@ -219,26 +217,26 @@ class Inputs:
             return
         where = self.names.type(upper_first(relation.name) + "EdgeWhere", f"where of relation {relation.name}")
         fields = self._logic(where)
-        fields += [MeaningField(p.name, filter_type(self.names, p), p.label.zh) for p in relation.properties]
+        fields += [FieldSpec(p.name, filter_type(self.names, p), p.label.zh) for p in relation.properties]
         self.registry.input(where, fields, f"All of these hold. 条件同时成立（{relation.label.text('zh')}）。")
         orders = self._orders(relation.properties)
         if orders:
             order = self.names.type(upper_first(relation.name) + "EdgeOrder", f"order of relation {relation.name}")
             self.registry.input(order, orders, "Exactly one key. 只写一个键。", one_of=True)
 
-    def _logic(self, where: str) -> list[MeaningField]:
+    def _logic(self, where: str) -> list[FieldSpec]:
         return [
-            MeaningField("and", f"[{where}!]", "All hold. 全部成立。"),
-            MeaningField("or", f"[{where}!]", "At least one holds. 至少一个成立。"),
-            MeaningField("not", where, "Does not hold. 不成立。"),
+            FieldSpec("and", f"[{where}!]", "All hold. 全部成立。"),
+            FieldSpec("or", f"[{where}!]", "At least one holds. 至少一个成立。"),
+            FieldSpec("not", where, "Does not hold. 不成立。"),
         ]
 
-    def _orders(self, properties: Iterable[Property]) -> list[MeaningField]:
+    def _orders(self, properties: Iterable[Property]) -> list[FieldSpec]:
         fields = []
         for prop in sortable(properties):
             geometry = prop.datatype is Datatype.GEOMETRY
             fields.append(
-                MeaningField(prop.name, self.prefix + ("DistanceOrder" if geometry else "Direction"), prop.label.zh)
+                FieldSpec(prop.name, self.prefix + ("DistanceOrder" if geometry else "Direction"), prop.label.zh)
             )
         return fields
 
@@ -255,26 +253,22 @@ class Inputs:
         if figures:
             enum = self.names.type(base + "Figure", f"figures of {what}")
             self.registry.enum(enum, {p.name: p.label.zh for p in figures})
-            of = [MeaningField("of", enum, "Of which property; not for count of rows. 对哪个属性。")]
-        numbers = [MeaningField(n, "Float", _SAYS[n]) for n in (*_EQUAL, *_ORDERED)]
+            of = [FieldSpec("of", enum, "Of which property; not for count of rows. 对哪个属性。")]
+        numbers = [FieldSpec(n, "Float", _SAYS[n]) for n in (*_EQUAL, *_ORDERED)]
         self.registry.input(
             self.names.type(base + "Having", f"having of {what}"),
-            [MeaningField("figure", op + "!", "统计量。"), *of, *numbers],
+            [FieldSpec("figure", op + "!", "统计量。"), *of, *numbers],
             "Only groups whose figure is so. 只留统计量满足条件的组。",
         )
-        order = [MeaningField("figure", op, "By a figure. 按统计量。"), *(_again(f) for f in of)]
+        order = [FieldSpec("figure", op, "By a figure. 按统计量。"), *of]
         if groups:
-            order.insert(0, MeaningField("group", f"{self.prefix}{base}GroupBy", "By a group key. 按分组键。"))
-        order.append(MeaningField("direction", self.prefix + "Direction!", default="asc"))
+            order.insert(0, FieldSpec("group", f"{self.prefix}{base}GroupBy", "By a group key. 按分组键。"))
+        order.append(FieldSpec("direction", self.prefix + "Direction!", default="asc"))
         self.registry.input(self.names.type(base + "AggregateOrder", f"aggregate order of {what}"), order)
 
 
 def sortable(properties: Iterable[Property]) -> list[Property]:
     return [p for p in properties if not p.many and p.datatype not in NO_ORDER]
-
-
-def _again(field: MeaningField) -> MeaningField:
-    return MeaningField(str(field.graphql_name), field.type_text, field.description or "")
 
 
 def _plain(name: str, prefix: str) -> str:

@@ -1,4 +1,7 @@
-"""What a generated GraphQL field means: the values that `api.graphql.compile` turns into parts of a Query."""
+"""What a generated GraphQL field means: the values that `api.graphql.compile` turns into parts of a Query.
+
+Meanings that hold a relation are equal only to themselves: there is one of each.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class Reference:
     prop: Property
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Related:
     """A connection to the entities at the other end of a relation."""
 
@@ -42,7 +45,7 @@ class Related:
     cls: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Closure:
     """A connection to what a relation reaches in one or more hops."""
 
@@ -52,7 +55,7 @@ class Closure:
     cls: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RelatedAggregate:
     """Figures over the relations of one type that an entity has."""
 
@@ -91,7 +94,7 @@ class RootAggregate:
     cls: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RootRelationAggregate:
     """Figures over all relations of one type."""
 
@@ -121,9 +124,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A metric of an aggregate over one property; `op` as in `MetricOp`."""
+    """A metric of an aggregate over one property; which metric, the field around says."""
 
-    op: str
     name: str
 
 

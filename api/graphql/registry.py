@@ -1,25 +1,30 @@
-"""Strawberry types made at run time: names resolve late, so that types may point to one another freely."""
+"""Strawberry types made at run time: names resolve late, so that types may point to one another freely.
+
+Types are made as Strawberry definitions directly, and equal fields are made once: 112 classes are some 2,500 types
+with 20,000 fields, most of them inherited (docs/decisions/150-graphql-start.md).
+"""
 
 from __future__ import annotations
 
-import types
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import strawberry
-from strawberry import federation
 from strawberry.annotation import StrawberryAnnotation
+from strawberry.federation.params import process_federation_type_directives
 from strawberry.federation.schema import FederationAny
+from strawberry.schema_directives import OneOf
 from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.base import StrawberryList, StrawberryOptional
+from strawberry.types.base import StrawberryList, StrawberryObjectDefinition, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from api.graphql import scalars
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from strawberry.types.base import StrawberryObjectDefinition, StrawberryType
+    from strawberry.types.base import StrawberryType
 
     from api.graphql.meaning import Meaning
 
@@ -36,77 +41,81 @@ BUILT_IN: dict[str, Any] = {
     "JSON": scalars.JSON,
     "_Any": FederationAny,
 }
+_ANY = StrawberryAnnotation(object)
 
 
-class Argument(StrawberryArgument):
+class Argument(NamedTuple):
     """An argument whose type is given as GraphQL text, e.g. "[ID!]!"."""
 
-    def __init__(self, name: str, type_text: str, description: str = "", *, default: object = strawberry.UNSET) -> None:
-        super().__init__(
-            python_name=name,
-            graphql_name=name,
-            type_annotation=StrawberryAnnotation(object),
-            description=description or None,
-            default=default,
-        )
-        self.type_text = type_text
-        self.registry: Registry | None = None
+    name: str
+    type_text: str
+    description: str = ""
+    default: object = strawberry.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """A field of an output or input type. `meaning` says what it selects; input fields have none, nor have fields that
+    Strawberry answers."""
+
+    name: str
+    type_text: str
+    description: str = ""
+    meaning: Meaning | None = None
+    args: Sequence[Argument] = ()
+    default: object = strawberry.UNSET
+
+    def key(self) -> tuple[object, ...]:
+        """Equal keys are one field."""
+        return self.name, self.type_text, self.description, self.meaning, tuple(self.args), self.default
+
+
+class MeaningArgument(StrawberryArgument):
+    """A Strawberry argument that resolves by name."""
+
+    def __init__(self, made: Argument, registry: Registry) -> None:
+        super().__init__(made.name, made.name, _ANY, description=made.description or None, default=made.default)
+        self.type_text = made.type_text
+        self.registry = registry
 
     @property
     def type(self) -> Any:
-        assert self.registry is not None
         return self.registry.resolve(self.type_text)
 
 
 class MeaningField(StrawberryField):
-    """A generated field. `meaning` says what it selects; input fields and fields that Strawberry answers have none."""
+    """A Strawberry field that resolves by name and carries its meaning."""
 
-    def __init__(
-        self,
-        name: str,
-        type_text: str,
-        description: str = "",
-        *,
-        meaning: Meaning | None = None,
-        args: Sequence[Argument] = (),
-        directives: Sequence[object] = (),
-        default: object = strawberry.UNSET,
-    ) -> None:
+    def __init__(self, spec: FieldSpec, registry: Registry) -> None:
         # A prefix makes any GraphQL name (`from`, `in`) a Python name.
         super().__init__(
-            python_name="f_" + name,
-            graphql_name=name,
-            type_annotation=StrawberryAnnotation(object),
-            description=description or None,
-            directives=directives,
+            python_name="f_" + spec.name,
+            graphql_name=spec.name,
+            type_annotation=_ANY,
+            description=spec.description or None,
         )
-        self.init = self.repr = self.compare = False
-        self.default_value = default
-        self.type_text = type_text
-        self.meaning = meaning
-        self.arguments = list(args)
-        self.registry: Registry | None = None
+        self.default_value = spec.default
+        self.type_text = spec.type_text
+        self.meaning = spec.meaning
+        self.arguments = [registry.argument(a) for a in spec.args]
+        self.registry = registry
 
     def __copy__(self) -> MeaningField:
         # The base's drops attributes; nothing changes a generated field after it is made.
         return self
 
     def resolve_type(self, *, type_definition: StrawberryObjectDefinition | None = None) -> Any:  # noqa: ARG002
-        if self.registry is None or not self.registry.complete:
-            return object
         return self.registry.resolve(self.type_text)
 
 
 class Registry:
     """All types of one GraphQL schema by name."""
 
-    module: ClassVar[str] = "api.graphql.generated"
-
     def __init__(self) -> None:
         self.types: dict[str, Any] = {}
-        self.complete = False
-        """Until all types are made, nothing resolves: the dataclass machinery asks too early."""
         self._resolved: dict[str, StrawberryType | type] = {}
+        self._fields: dict[object, MeaningField] = {}
+        self._arguments: dict[Argument, MeaningArgument] = {}
 
     def resolve(self, text: str) -> StrawberryType | type:
         """The Strawberry type of GraphQL text such as `[Park!]!`. KeyError for an unknown name."""
@@ -124,44 +133,53 @@ class Registry:
         built_in: StrawberryType | type | None = BUILT_IN.get(text)
         return built_in if built_in is not None else self.types[text]
 
+    def argument(self, made: Argument) -> MeaningArgument:
+        """The one argument of this content."""
+        found = self._arguments.get(made)
+        if found is None:
+            found = self._arguments[made] = MeaningArgument(made, self)
+        return found
+
+    def field(self, spec: FieldSpec) -> MeaningField:
+        """The one field of this content."""
+        key = spec.key()
+        found = self._fields.get(key)
+        if found is None:
+            found = self._fields[key] = MeaningField(spec, self)
+        return found
+
     # ------------------------------------------------------------ definitions
 
     def output(
         self,
         name: str,
-        fields: Iterable[MeaningField],
+        fields: Iterable[FieldSpec],
         description: str = "",
         *,
         interfaces: Sequence[str] = (),
         keys: Sequence[str] = (),
         shareable: bool = False,
-        namespace: Mapping[str, object] | None = None,
+        is_type_of: Callable[[Any, Any], bool] | None = None,
     ) -> type:
         """An object type. `interfaces` name types defined before."""
-        cls = self._new(name, fields, namespace)
-        made: type = federation.type(
-            cls, name=name, description=description or None, keys=list(keys), shareable=shareable
-        )
-        return self._add(name, made, interfaces)
+        directives, _ = process_federation_type_directives((), keys=keys, shareable=shareable)
+        return self._define(name, fields, description, interfaces, directives, is_type_of=is_type_of)
 
     def interface(
         self,
         name: str,
-        fields: Iterable[MeaningField],
+        fields: Iterable[FieldSpec],
         description: str = "",
         *,
         interfaces: Sequence[str] = (),
-        namespace: Mapping[str, object] | None = None,
+        resolve_type: Callable[[Any, Any, Any], str],
     ) -> type:
-        made: type = federation.interface(
-            self._new(name, fields, namespace), name=name, description=description or None
-        )
-        return self._add(name, made, interfaces)
+        """An interface."""
+        return self._define(name, fields, description, interfaces, (), is_interface=True, resolve_type=resolve_type)
 
-    def input(self, name: str, fields: Iterable[MeaningField], description: str = "", *, one_of: bool = False) -> type:
-        cls = self._new(name, fields, None)
-        made: type = strawberry.input(cls, name=name, description=description or None, one_of=one_of)
-        return self._add(name, made, ())
+    def input(self, name: str, fields: Iterable[FieldSpec], description: str = "", *, one_of: bool = False) -> type:
+        """An input type."""
+        return self._define(name, fields, description, (), [OneOf()] if one_of else (), is_input=True)
 
     def enum(self, name: str, values: Mapping[str, str], description: str = "") -> Any:
         """An enum whose values are their own stored text; `values` maps each to its description."""
@@ -176,20 +194,36 @@ class Registry:
         self.types[name] = made.__strawberry_definition__  # type: ignore[attr-defined]
         return self.types[name]
 
-    def _new(self, name: str, fields: Iterable[MeaningField], namespace: Mapping[str, object] | None) -> type:
-        body: dict[str, Any] = dict(namespace or {})
-        annotations = body["__annotations__"] = {}
-        for field in fields:
-            field.registry = self
-            for argument in field.arguments:
-                argument.registry = self  # type: ignore[attr-defined]
-            body[field.python_name] = field
-            annotations[field.python_name] = object
-        body["__module__"] = __name__
-        return types.new_class(name, (), {}, lambda ns: ns.update(body))
-
-    def _add(self, name: str, made: Any, interfaces: Sequence[str]) -> type:
-        # Interfaces are set here rather than inherited: Python's method order cannot follow every class graph.
-        made.__strawberry_definition__.interfaces = [self.types[i].__strawberry_definition__ for i in interfaces]
+    def _define(
+        self,
+        name: str,
+        fields: Iterable[FieldSpec],
+        description: str,
+        interfaces: Sequence[str],
+        directives: Sequence[object],
+        *,
+        is_input: bool = False,
+        is_interface: bool = False,
+        is_type_of: Callable[[Any, Any], bool] | None = None,
+        resolve_type: Callable[[Any, Any, Any], str] | None = None,
+    ) -> type:
+        made = type(name, (), {"__module__": __name__})
+        definition = StrawberryObjectDefinition(
+            name=name,
+            is_input=is_input,
+            is_interface=is_interface,
+            origin=made,
+            description=description or None,
+            # Listed here rather than inherited: Python's method order cannot follow every class graph.
+            interfaces=[self.types[i].__strawberry_definition__ for i in interfaces],
+            extend=False,
+            directives=list(directives),
+            is_type_of=is_type_of,
+            resolve_type=resolve_type,
+            fields=[],
+        )
+        # Given afterwards, since the constructor would resolve their types, which are not all there yet.
+        definition.fields = [self.field(spec) for spec in fields]
+        made.__strawberry_definition__ = definition  # type: ignore[attr-defined]
         self.types[name] = made
-        return made  # type: ignore[no-any-return]
+        return made

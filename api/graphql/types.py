@@ -8,7 +8,7 @@ from api.graphql import meaning as m
 from api.graphql.aggregates import OPERATIONS, comparables, countables, group_keys, numbers
 from api.graphql.inputs import SCALAR, Inputs
 from api.graphql.names import Names, is_enum, upper_first
-from api.graphql.registry import Argument, MeaningField, Registry
+from api.graphql.registry import Argument, FieldSpec, Registry
 from api.graphql.types_roots import RootTypes
 from kg.errors import SchemaError
 from kg.query.algebra import Edge, Meta, MetaName, Prop
@@ -68,9 +68,7 @@ class TypeBuilder:
             self._relation(relation)
         for cls in sorted(self.schema.classes.values(), key=lambda c: (len(c.ancestors), c.name)):
             self._class(cls)
-        query = RootTypes(self).query()
-        self.registry.complete = True
-        return query
+        return RootTypes(self).query()
 
     # ------------------------------------------------------------ shared types
 
@@ -99,17 +97,15 @@ class TypeBuilder:
         add(
             "PageInfo",
             [
-                MeaningField("hasNextPage", "Boolean!", meaning=part("hasNextPage")),
-                MeaningField("hasPreviousPage", "Boolean!", meaning=part("hasPreviousPage")),
-                MeaningField("startCursor", "String", meaning=part("startCursor")),
-                MeaningField("endCursor", "String", meaning=part("endCursor")),
+                FieldSpec("hasNextPage", "Boolean!", meaning=part("hasNextPage")),
+                FieldSpec("hasPreviousPage", "Boolean!", meaning=part("hasPreviousPage")),
+                FieldSpec("startCursor", "String", meaning=part("startCursor")),
+                FieldSpec("endCursor", "String", meaning=part("endCursor")),
             ],
             "Where a page stands. 分页信息。",
             shareable=True,
         )
-        identity = [
-            MeaningField("id", "ID!", "Opaque and stable. 不透明的稳定标识。", meaning=m.Value(Meta(MetaName.ID)))
-        ]
+        identity = [FieldSpec("id", "ID!", "Opaque and stable. 不透明的稳定标识。", meaning=m.Value(Meta(MetaName.ID)))]
         self._interface(
             p + "Node", identity, "Anything with an id. 任何有标识的对象。", (), self.schema.concrete(ROOT_CLASS)
         )
@@ -125,8 +121,8 @@ class TypeBuilder:
             )
 
     def _claims(self) -> None:
-        def leaf(name: str, text: str, meta: MetaName, says: str = "") -> MeaningField:
-            return MeaningField(name, text, says, meaning=m.OfClaim(meta))
+        def leaf(name: str, text: str, meta: MetaName, says: str = "") -> FieldSpec:
+            return FieldSpec(name, text, says, meaning=m.OfClaim(meta))
 
         clocks = [leaf(n, "DateTime", MetaName(n)) for n in ("validFrom", "validTo", "systemFrom", "systemTo")]
         self.registry.output(
@@ -161,23 +157,24 @@ class TypeBuilder:
             [
                 leaf("depth", "Int!", MetaName.DEPTH, "Number of hops. 跳数。"),
                 leaf("via", "[String!]!", MetaName.VIA, "Relations along the path. 沿途关系。"),
-                MeaningField(
+                FieldSpec(
                     "nodes",
                     f"[{thing}!]!",
                     "Entities along the path, the start first. 沿途实体。",
                     meaning=m.Part("nodes"),
                 ),
-                MeaningField("end", f"{thing}!", "The last one. 终点。", meaning=m.Part("end")),
+                FieldSpec("end", f"{thing}!", "The last one. 终点。", meaning=m.Part("end")),
             ],
             "A shortest path. 最短路径。",
         )
 
     def _interface(
-        self, name: str, fields: list[MeaningField], says: str, above: Sequence[str], classes: tuple[str, ...]
+        self, name: str, fields: list[FieldSpec], says: str, above: Sequence[str], classes: tuple[str, ...]
     ) -> None:
         self.possible[name] = classes
-        namespace = {"resolve_type": staticmethod(lambda obj, _info, _type: obj[TYPENAME_KEY])}
-        self.registry.interface(name, fields, says, interfaces=above, namespace=namespace)
+        self.registry.interface(
+            name, fields, says, interfaces=above, resolve_type=lambda obj, _info, _type: obj[TYPENAME_KEY]
+        )
 
     # ------------------------------------------------------------ classes
 
@@ -202,7 +199,7 @@ class TypeBuilder:
                 says,
                 interfaces=above,
                 keys=["id", *(p.name for p in self.identifiers(cls))],
-                namespace={"is_type_of": staticmethod(lambda obj, _info: obj[TYPENAME_KEY] == own)},
+                is_type_of=lambda obj, _info: obj[TYPENAME_KEY] == own,
             )
         self.inputs.for_class(cls)
         self.connection(self.names.base(cls), f"class {cls.name}", name, [])
@@ -213,9 +210,9 @@ class TypeBuilder:
         schemes = self.schema.schemes
         return [p for p in cls.properties if p.scheme in schemes and schemes[p.scheme].identifying and not p.many]
 
-    def _entity_fields(self, cls: EntityClass) -> list[MeaningField]:
-        def meta(name: str, text: str, says: str) -> MeaningField:
-            return MeaningField(name, text, says, meaning=m.Value(Meta(MetaName(name))))
+    def _entity_fields(self, cls: EntityClass) -> list[FieldSpec]:
+        def meta(name: str, text: str, says: str) -> FieldSpec:
+            return FieldSpec(name, text, says, meaning=m.Value(Meta(MetaName(name))))
 
         own = self.names.class_type(cls)
         between = [
@@ -247,38 +244,38 @@ class TypeBuilder:
             fields += self._steps(step, relation, out=out)
         return fields
 
-    def _history(self, kind: str, text: str, says: str, args: list[Argument]) -> MeaningField:
-        return MeaningField(kind, text, says, meaning=self._histories[kind], args=args)
+    def _history(self, kind: str, text: str, says: str, args: list[Argument]) -> FieldSpec:
+        return FieldSpec(kind, text, says, meaning=self._histories[kind], args=args)
 
-    def _clocks(self, prefix: str) -> list[MeaningField]:
+    def _clocks(self, prefix: str) -> list[FieldSpec]:
         texts = {
             "validFrom": "True in the world from then. 现实中自此为真。",
             "validTo": "… until then; null: open. 现实中至此为止。",
             "systemFrom": "Known from then. 自此所知。",
             "systemTo": "… until then; null: still. 至此被取代。",
         }
-        return [MeaningField(n, "DateTime", t, meaning=m.Value(Meta(MetaName(prefix + n)))) for n, t in texts.items()]
+        return [FieldSpec(n, "DateTime", t, meaning=m.Value(Meta(MetaName(prefix + n)))) for n, t in texts.items()]
 
-    def _property(self, cls: EntityClass, prop: Property) -> list[MeaningField]:
+    def _property(self, cls: EntityClass, prop: Property) -> list[FieldSpec]:
         value = self._value_type(self._widest(cls, prop))
         says = describe(prop.label, prop.definition, *_property_notes(prop))
-        fields = [MeaningField(prop.name, value, says, meaning=m.Value(Prop(prop.name)))]
+        fields = [FieldSpec(prop.name, value, says, meaning=m.Value(Prop(prop.name)))]
         if prop.datatype is Datatype.GEOMETRY:
             point = [Argument("lon", "Float!"), Argument("lat", "Float!")]
             level = [Argument("level", "Int!", "1 to 10.")]
             zh = prop.label.text("zh")
             fields += [
-                MeaningField(
+                FieldSpec(
                     prop.name + "Distance",
                     "Float",
                     f"Metres from a point. 距某点的距离（米），{zh}。",
                     meaning=m.Measure("distance", prop.name),
                     args=point,
                 ),
-                MeaningField(
+                FieldSpec(
                     prop.name + "Area", "Float", f"Geodesic, m². 测地面积，{zh}。", meaning=m.Measure("area", prop.name)
                 ),
-                MeaningField(
+                FieldSpec(
                     prop.name + "Grid",
                     "String",
                     f"BeiDou grid code (GB/T 39409-2020). 北斗网格码，{zh}。",
@@ -346,21 +343,21 @@ class TypeBuilder:
             Argument("orderBy", f"[{name}Order!]", "Ties by id. 排序，相同者按 id。"),
         ]
 
-    def _steps(self, step: str, relation: Relation, *, out: bool) -> list[MeaningField]:
+    def _steps(self, step: str, relation: Relation, *, out: bool) -> list[FieldSpec]:
         base = self.names.step_base(step)
         related, aggregate, closure = self._related[step]
         target = related.cls
         label = relation.label if out else relation.inverse_label
         says = describe(label, relation.definition)
         fields = [
-            MeaningField(
+            FieldSpec(
                 step,
                 base + "Connection!",
                 says,
                 meaning=related,
                 args=[*self.class_args(target), *self.edge_args(relation), *self.paging(NESTED_FIRST), self.as_of()],
             ),
-            MeaningField(
+            FieldSpec(
                 step + "Aggregate",
                 f"[{self.prefix}{upper_first(relation.name)}RelationAggregate!]!",
                 f"Figures over these relations. 统计：{label.text('zh')}。",
@@ -374,7 +371,7 @@ class TypeBuilder:
         if closure is not None:
             depth = [Argument("minDepth", "Int!", default=1), Argument("maxDepth", "Int!", default=6)]
             fields.append(
-                MeaningField(
+                FieldSpec(
                     step + "Closure",
                     base + "ClosureConnection!",
                     f"Reached in one or more hops. 逐级到达：{label.text('zh')}。",
@@ -408,58 +405,58 @@ class TypeBuilder:
             node = self.names.class_type(self.schema.classes[target])
             edge = [self._edge_property(p) for p in relation.properties]
             edge += [
-                MeaningField("id", "ID!", "Of the relation. 关系的标识。", meaning=m.Value(Meta(MetaName.EDGE_ID))),
+                FieldSpec("id", "ID!", "Of the relation. 关系的标识。", meaning=m.Value(Meta(MetaName.EDGE_ID))),
                 *self._clocks("edge."),
-                MeaningField(
+                FieldSpec(
                     "sources", "JSON", "Property → source. 各属性的来源。", meaning=m.Value(Meta(MetaName.EDGE_SOURCES))
                 ),
             ]
             self.connection(upper_first(step) + "Relation", f"relation {step}", node, edge)
             if closes:
                 far = [
-                    MeaningField("depth", "Int!", "Number of hops. 跳数。", meaning=m.Value(Meta(MetaName.DEPTH))),
-                    MeaningField(
+                    FieldSpec("depth", "Int!", "Number of hops. 跳数。", meaning=m.Value(Meta(MetaName.DEPTH))),
+                    FieldSpec(
                         "path",
                         "[ID!]!",
                         "Along a shortest path, both ends included. 最短路径。",
                         meaning=m.Value(Meta(MetaName.PATH)),
                     ),
-                    MeaningField(
+                    FieldSpec(
                         "via", "[String!]!", "Relations along it. 沿途关系。", meaning=m.Value(Meta(MetaName.VIA))
                     ),
                 ]
                 self.connection(upper_first(step) + "RelationClosure", f"closure of {step}", node, far)
 
-    def _edge_property(self, prop: Property) -> MeaningField:
+    def _edge_property(self, prop: Property) -> FieldSpec:
         says = describe(prop.label, prop.definition, *_property_notes(prop))
         if prop.datatype is Datatype.ENTITY:
             target = self.names.class_type(self.schema.classes[prop.target or ROOT_CLASS])
-            return MeaningField(prop.name, target, says, meaning=m.Reference(prop))
-        return MeaningField(prop.name, self._value_type(prop), says, meaning=m.Value(Edge(prop.name)))
+            return FieldSpec(prop.name, target, says, meaning=m.Reference(prop))
+        return FieldSpec(prop.name, self._value_type(prop), says, meaning=m.Value(Edge(prop.name)))
 
-    def connection(self, base: str, what: str, node: str, edge: list[MeaningField]) -> None:
+    def connection(self, base: str, what: str, node: str, edge: list[FieldSpec]) -> None:
         part = m.Part
         edge_type = self.names.type(base + "Edge", f"edge of {what}")
         self.registry.output(
             edge_type,
             [
-                MeaningField("cursor", "String!", "Goes on behind this one. 游标。", meaning=part("cursor")),
-                MeaningField("node", node + "!", "The entity. 实体。", meaning=part("node")),
+                FieldSpec("cursor", "String!", "Goes on behind this one. 游标。", meaning=part("cursor")),
+                FieldSpec("node", node + "!", "The entity. 实体。", meaning=part("node")),
                 *edge,
             ],
         )
         self.registry.output(
             self.names.type(base + "Connection", f"connection of {what}"),
             [
-                MeaningField("nodes", f"[{node}!]!", "The entities of this page. 本页实体。", meaning=part("nodes")),
-                MeaningField(
+                FieldSpec("nodes", f"[{node}!]!", "The entities of this page. 本页实体。", meaning=part("nodes")),
+                FieldSpec(
                     "edges",
                     f"[{edge_type}!]!",
                     "With what belongs to the relation. 含关系属性。",
                     meaning=part("edges"),
                 ),
-                MeaningField("totalCount", "Int!", "Over all pages. 总数。", meaning=part("totalCount")),
-                MeaningField("pageInfo", "PageInfo!", meaning=part("pageInfo")),
+                FieldSpec("totalCount", "Int!", "Over all pages. 总数。", meaning=part("totalCount")),
+                FieldSpec("pageInfo", "PageInfo!", meaning=part("pageInfo")),
             ],
         )
 
@@ -483,14 +480,14 @@ class TypeBuilder:
         keys = group_keys(self.names, properties, edge=edge, classes=classes)
         of = countables(properties)
         self.inputs.for_aggregate(base, what, [(k.name, k.description) for k in keys.values()], of)
-        fields = [MeaningField("count", "Int!", "Rows. 数量。", meaning=m.Part("count"))]
+        fields = [FieldSpec("count", "Int!", "Rows. 数量。", meaning=m.Part("count"))]
         if keys:
             group = self.names.type(base + "AggregateGroup", f"aggregate group of {what}")
             self.registry.output(
-                group, [MeaningField(k.name, k.type, k.description, meaning=m.Group(k.name)) for k in keys.values()]
+                group, [FieldSpec(k.name, k.type, k.description, meaning=m.Group(k.name)) for k in keys.values()]
             )
             fields.append(
-                MeaningField(
+                FieldSpec(
                     "group",
                     group + "!",
                     "Keys named in groupBy. 分组键。",
@@ -509,18 +506,17 @@ class TypeBuilder:
             chosen = per[operations[0]]
             if not chosen:
                 continue
+            full = self.names.type(f"{base}Aggregate{suffix}", f"{suffix} of {what}")
+            self.registry.output(
+                full,
+                [
+                    FieldSpec(p.name, _figure_type(operations[0], p), p.label.zh, meaning=m.Figure(p.name))
+                    for p in chosen
+                ],
+            )
             for op in operations:
-                name = f"{base}Aggregate{suffix}" + ("" if len(operations) == 1 else upper_first(op))
-                full = self.names.type(name, f"{op} of {what}")
-                self.registry.output(
-                    full,
-                    [
-                        MeaningField(p.name, _figure_type(op, p), p.label.zh, meaning=m.Figure(op, p.name))
-                        for p in chosen
-                    ],
-                )
                 field = "countOf" if op == "count" else op
-                fields.append(MeaningField(field, full + "!", OPERATIONS[op], meaning=m.Part(field)))
+                fields.append(FieldSpec(field, full + "!", OPERATIONS[op], meaning=m.Part(field)))
         self.registry.output(self.names.type(base + "Aggregate", f"aggregate of {what}"), fields)
 
 

@@ -9,7 +9,7 @@ from strawberry.types.union import StrawberryUnion
 
 from api.graphql import meaning as m
 from api.graphql.names import lower_first, plural, upper_first
-from api.graphql.registry import Argument, MeaningField
+from api.graphql.registry import Argument, FieldSpec
 from kg.query.algebra import Meta, MetaName
 from kg.schema.types import ROOT_CLASS
 
@@ -27,14 +27,14 @@ class RootTypes:
         self.builder = builder
 
     def query(self) -> type:
-        fields: list[MeaningField] = []
+        fields: list[FieldSpec] = []
         for cls in self.builder.schema.classes.values():
             fields += self._class_roots(cls)
         for relation in self.builder.schema.relations.values():
             base = upper_first(relation.name) + "Relation"
             start = self.builder.names.class_type(self.builder.schema.classes[relation.domain])
             fields.append(
-                MeaningField(
+                FieldSpec(
                     self.builder.names.root(
                         relation.name + "RelationAggregate", f"aggregate of relation {relation.name}"
                     ),
@@ -50,28 +50,28 @@ class RootTypes:
         fields += self._special_roots()
         return self.builder.registry.output("Query", fields, "Everything that can be asked. 全部查询入口。")
 
-    def _class_roots(self, cls: EntityClass) -> list[MeaningField]:
+    def _class_roots(self, cls: EntityClass) -> list[FieldSpec]:
         base = self.builder.names.base(cls)
         one = lower_first(base)
         name = self.builder.names.class_type(cls)
         zh = cls.label.text("zh")
         found_by = [Argument(p.name, "String", p.label.text("zh")) for p in self.builder.identifiers(cls)]
         return [
-            MeaningField(
+            FieldSpec(
                 self.builder.names.root(one, f"one of class {cls.name}"),
                 name,
                 f"One by id or identifier. 按标识查一个{zh}。",
                 meaning=m.RootOne(cls.name),
                 args=[Argument("id", "ID"), *found_by, self.builder.as_of()],
             ),
-            MeaningField(
+            FieldSpec(
                 self.builder.names.root(plural(one), f"all of class {cls.name}"),
                 f"{self.builder.prefix}{base}Connection",
                 f"All, page by page. 分页查询{zh}。",
                 meaning=m.RootPage(cls.name),
                 args=[*self.builder.class_args(cls.name), *self.builder.paging(ROOT_FIRST), self.builder.as_of()],
             ),
-            MeaningField(
+            FieldSpec(
                 self.builder.names.root(one + "Aggregate", f"aggregate of class {cls.name}"),
                 f"[{self.builder.prefix}{base}Aggregate!]",
                 f"Figures. 统计{zh}。",
@@ -80,16 +80,16 @@ class RootTypes:
             ),
         ]
 
-    def _special_roots(self) -> list[MeaningField]:
+    def _special_roots(self) -> list[FieldSpec]:
         p = self.builder.prefix
         thing = self.builder.names.class_type(self.builder.schema.classes[ROOT_CLASS])
-        rank = MeaningField("rank", "Int!", "Smaller is better. 越小越好。", meaning=m.Value(Meta(MetaName.RANK)))
+        rank = FieldSpec("rank", "Int!", "Smaller is better. 越小越好。", meaning=m.Value(Meta(MetaName.RANK)))
         self.builder.connection("Search", "the search", thing, [rank])
         self.builder.registry.types["_Entity"] = self._entity_union()
 
-        def special(kind: str, text: str, says: str, args: list[Argument], *, prefixed: bool = True) -> MeaningField:
+        def special(kind: str, text: str, says: str, args: list[Argument], *, prefixed: bool = True) -> FieldSpec:
             name = self.builder.names.root(kind, f"the built-in root {kind}") if prefixed else kind
-            return MeaningField(name, text, says, meaning=m.RootSpecial(kind), args=args)
+            return FieldSpec(name, text, says, meaning=m.RootSpecial(kind), args=args)
 
         as_of = self.builder.as_of
         steps = (
@@ -142,8 +142,8 @@ class RootTypes:
                 else []
             ),
             special("_entities", "[_Entity]!", "", [Argument("representations", "[_Any!]!")], prefixed=False),
-            MeaningField("_service", "_Service!"),
-            MeaningField(
+            FieldSpec("_service", "_Service!"),
+            FieldSpec(
                 self.builder.names.root("ontology", "the built-in root ontology"),
                 p + "Ontology!",
                 "What the names mean. 本体。",
@@ -151,25 +151,25 @@ class RootTypes:
         ]
 
     def _entity_union(self) -> Any:
-        self.builder.registry.output("_Service", [MeaningField("sdl", "String!")])
+        self.builder.registry.output("_Service", [FieldSpec("sdl", "String!")])
         names = sorted(self.builder.object_types.values())
         self.builder.possible["_Entity"] = tuple(sorted(self.builder.object_types))
         self.builder.registry.output(
             self.builder.names.type("OntologyClass", "the built-in type OntologyClass"),
             [
-                MeaningField("name", "String!"),
-                MeaningField("iri", "String!"),
-                MeaningField("typeName", "String!"),
-                MeaningField("label", "String!", args=[Argument("language", "String!", default="en")]),
-                MeaningField("parents", "[String!]!"),
-                MeaningField("abstract", "Boolean!"),
+                FieldSpec("name", "String!"),
+                FieldSpec("iri", "String!"),
+                FieldSpec("typeName", "String!"),
+                FieldSpec("label", "String!", args=[Argument("language", "String!", default="en")]),
+                FieldSpec("parents", "[String!]!"),
+                FieldSpec("abstract", "Boolean!"),
             ],
         )
         self.builder.registry.output(
             self.builder.names.type("Ontology", "the built-in type Ontology"),
             [
-                MeaningField("hash", "String!", "Equal hashes mean equal meaning."),
-                MeaningField("classes", f"[{self.builder.prefix}OntologyClass!]!"),
+                FieldSpec("hash", "String!", "Equal hashes mean equal meaning."),
+                FieldSpec("classes", f"[{self.builder.prefix}OntologyClass!]!"),
             ],
         )
         return StrawberryUnion("_Entity", tuple(StrawberryAnnotation(self.builder.registry.types[n]) for n in names))

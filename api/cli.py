@@ -1,0 +1,67 @@
+"""The command `jingwei`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from api.commands import asking, changing, ontology, stores
+from kg.errors import JingweiError
+
+app = typer.Typer(
+    name="jingwei",
+    help="A spatiotemporal knowledge graph of a park or city. 经纬：园区与城市的时空知识图谱。",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for command in (
+    stores.init,
+    changing.load,
+    asking.query,
+    asking.serve,
+    asking.key,
+    stores.export,
+    stores.backup,
+    stores.restore,
+    stores.check,
+    changing.retract,
+    changing.erase,
+    changing.prune,
+):
+    app.command()(command)
+app.add_typer(ontology.app, name="ontology")
+
+
+def _version(wanted: bool) -> None:  # typer's callback signature
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"jingwei {version('jingwei')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """A spatiotemporal knowledge graph of a park or city. 经纬：园区与城市的时空知识图谱。"""
+
+
+def main() -> None:
+    """Run a command: exit code 0 done, 1 refused or failed (one line on standard error), 2 wrong usage."""
+    try:
+        app()
+    except JingweiError as error:
+        sys.stderr.write(f"jingwei: {error.code}: {error}\n")
+        raise SystemExit(1) from None
+    except BrokenPipeError:
+        # Who read the output has gone: the exit code of a program that SIGPIPE ended.
+        sys.stderr.close()
+        raise SystemExit(141) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Commands that change what a store holds: load, retract, erase, prune."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path  # noqa: TC003  # typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.commands.opening import JsonOption, OntologyOption, StoreOption, instant, now, opened, run, settings_of, show
+
+if TYPE_CHECKING:
+    from kg.model.changes import Receipt
+
+
+def load(
+    files: Annotated[list[Path], typer.Argument(help="CSV, TSV or JSON Lines.")],
+    store: StoreOption = None,
+    ontology: OntologyOption = None,
+    cls: Annotated[str, typer.Option("--class", "-c", help="What the rows are; columns are its property names.")] = "",
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", "-m", help="A YAML file that says what columns mean.")
+    ] = None,
+    source: Annotated[str, typer.Option("--source", help="Who says it. Default: the file's name.")] = "",
+    format_name: Annotated[str, typer.Option("--format", help="Where the file's ending does not tell.")] = "",
+    encoding: Annotated[str, typer.Option("--encoding", help="Where it is not found out rightly, e.g. gb18030.")] = "",
+    separator: Annotated[str, typer.Option("--separator", help="Of delimited text.")] = "",
+    valid_from: Annotated[str | None, typer.Option("--valid-from", help="Instant from which all rows hold.")] = None,
+    recorded_at: Annotated[
+        str | None, typer.Option("--recorded-at", help="Replay history: when this was known.")
+    ] = None,
+    level: Annotated[int | None, typer.Option("--level", min=0, max=3, help="Least level that reads it.")] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Kept with the run.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
+    overwrite_later: Annotated[
+        bool, typer.Option("--overwrite-later", help="An open-ended row also holds past the next statement.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Load files and print the receipt; exit code 1 where rows were rejected. 载入数据。"""
+    from kg.ingest.load import Load, LoadOptions, receipt_json
+    from kg.ingest.mapping import read_mapping
+    from kg.model.changes import Source
+    from loaders.registry import OpenOptions, open_table
+
+    settings = settings_of(store, ontology)
+    options = LoadOptions(
+        cls=cls,
+        mapping=None if mapping is None else read_mapping(mapping),
+        mapping_where="" if mapping is None else str(mapping),
+        source=Source(source, timezone=settings.timezone) if source else None,
+        timezone=settings.timezone,
+        valid_from=instant(valid_from, "--valid-from"),
+        recorded_at=instant(recorded_at, "--recorded-at"),
+        level=level,
+        overwrite_later=overwrite_later,
+        dry_run=dry_run,
+        rejects=settings.data_dir / "rejects",
+        reason=reason,
+    )
+
+    async def work() -> list[tuple[str, Receipt, tuple[str, ...], Path | None]]:
+        out = []
+        async with opened(settings, create=True) as opened_store:
+            for file in files:
+                table = open_table(file, OpenOptions(encoding, separator), format_name=format_name)
+                prepared = Load(table, opened_store.schema, options)
+                receipt = await prepared.run(opened_store, now=now())
+                out.append((str(file), receipt, prepared.notes, prepared.rejects_path))
+        return out
+
+    rejected = 0
+    for name, receipt, notes, rejects in run(work()):
+        rejected += receipt.rejected
+        if json:
+            show({"file": name, **receipt_json(receipt)})
+        else:
+            _tell(name, receipt, notes, rejects)
+    if rejected:
+        raise typer.Exit(1)
+
+
+def _tell(name: str, receipt: Receipt, notes: tuple[str, ...], rejects: Path | None) -> None:
+    counts = ", ".join(f"{getattr(receipt, n)} {n}" for n in ("read", "loaded", "merged", "unchanged", "rejected"))
+    typer.echo(f"{name}: {counts}" + (f" (run {receipt.run})" if receipt.run else ""))
+    for note in notes:
+        typer.echo(f"  {note}")
+    for rejection in receipt.rejections[:20]:
+        typer.echo(
+            f"  {rejection.where}: {rejection.field}={rejection.value!r}: {rejection.reason}. {rejection.remedy}",
+            err=True,
+        )
+    if len(receipt.rejections) > 20:
+        typer.echo(f"  … and {receipt.rejected - 20} more", err=True)
+    if rejects is not None:
+        typer.echo(f"  rejected rows: {rejects}", err=True)
+
+
+def retract(
+    run_name: Annotated[str, typer.Argument(metavar="RUN", help="As the receipt of the load names it.")],
+    store: StoreOption = None,
+    ontology: OntologyOption = None,
+    reason: Annotated[str, typer.Option("--reason", help="Kept with the commit.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Take back all that one load claimed, as a new commit. 撤回一次载入。"""
+    from kg.model.changes import ChangeSet, Retract
+
+    async def work() -> Receipt:
+        async with opened(settings_of(store, ontology)) as opened_store:
+            return await opened_store.commit(ChangeSet((Retract(run_name),), reason=reason), now=now())
+
+    _done(run(work()), f"retracted {run_name}", json=json)
+
+
+def erase(
+    entity: Annotated[str, typer.Argument(help="Entity id.")],
+    reason: Annotated[str, typer.Option("--reason", help="Kept with the tombstone; say on what ground.", prompt=True)],
+    property_name: Annotated[str, typer.Option("--property", help="Only this property; default: all of it.")] = "",
+    store: StoreOption = None,
+    ontology: OntologyOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Remove values everywhere and for ever: the one verb that changes the past. 永久删除。"""
+    from kg.store.base import EraseRequest
+
+    what = f"property {property_name} of {entity}" if property_name else entity
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Erase {what}, in all versions, for ever?", abort=True)
+
+    async def work() -> Receipt:
+        async with opened(settings_of(store, ontology)) as opened_store:
+            return await opened_store.erase(EraseRequest(entity, reason, property_name), now=now())
+
+    _done(run(work()), f"erased {what}", json=json)
+
+
+def prune(
+    before: Annotated[str, typer.Option("--before", help="System instant: what was superseded before it goes.")],
+    store: StoreOption = None,
+    ontology: OntologyOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Drop superseded rows of the distant past; reads before the instant are refused then. 清理过期历史。"""
+    at = instant(before, "--before")
+    assert at is not None
+
+    async def work() -> int:
+        async with opened(settings_of(store, ontology)) as opened_store:
+            return await opened_store.prune(at)
+
+    dropped = run(work())
+    if json:
+        show({"dropped": dropped})
+    else:
+        typer.echo(f"{dropped} rows dropped")
+
+
+def _done(receipt: Receipt, told: str, *, json: bool) -> None:
+    if json:
+        counts: dict[str, Any] = {"system": receipt.system, "seq": receipt.seq, "read": receipt.read}
+        show(counts | {"clipped": len(receipt.clipped)})
+        return
+    typer.echo(f"{told} (commit {receipt.seq})" if receipt.seq is not None else f"{told}: nothing to change")
