@@ -1,0 +1,94 @@
+"""Connections: how they are opened, and what a read begins with."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import apsw
+
+from kg.errors import StoreError
+from kg.store.sqlite.functions import register
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BUSY_MS = 60_000
+"""How long a writer waits for another one."""
+_CACHE_KIB = 24_576
+
+
+def path_of(url: str) -> str:
+    """The file of `sqlite:///relative.db` or `sqlite:////absolute.db`. StoreError for other addresses."""
+    parts = urlsplit(url)
+    if parts.scheme != "sqlite" or parts.netloc or not parts.path.strip("/"):
+        raise StoreError(
+            "Not the address of an embedded store", value=url,
+            remedy="Write sqlite:///park.db for a file here, sqlite:////srv/park.db for an absolute path.",
+        )  # fmt: skip
+    return unquote(parts.path[1:])
+
+
+def connect(path: str, *, create: bool = False) -> apsw.Connection:
+    """A connection with our functions; the caller translates apsw's errors."""
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    db = apsw.Connection(path, flags=flags, statementcachesize=256)
+    try:
+        db.set_busy_timeout(BUSY_MS)
+        db.pragma("cache_size", -_CACHE_KIB)
+        db.pragma("temp_store", 2)
+        db.pragma("synchronous", 2)
+        db.pragma("secure_delete", 1)
+        register(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The latest commit of a snapshot, and which stored Schema it is under."""
+
+    seq: int
+    system: int
+    layout: int
+    pruned: int  # reads before this system instant are refused
+
+
+_HEAD = (
+    "select coalesce(t.seq, 0), coalesce(t.system, 0), (select value from meta where name = 'layout'), "
+    "coalesce((select value from meta where name = 'pruned'), 0) "
+    "from (select max(seq) as seq from tx) m left join tx t on t.seq = m.seq"
+)
+
+
+def head(db: apsw.Connection) -> Head:
+    row: Any = db.execute(_HEAD).fetchone()
+    return Head(*row)
+
+
+@contextmanager
+def snapshot(db: apsw.Connection) -> Iterator[Head]:
+    """A read transaction: every statement inside sees one state of the file."""
+    db.execute("begin")
+    try:
+        yield head(db)
+    finally:
+        if db.in_transaction:
+            db.execute("rollback")
+
+
+@contextmanager
+def writing(db: apsw.Connection) -> Iterator[None]:
+    """A write transaction: committed at the end, rolled back where anything is raised."""
+    db.execute("begin immediate")
+    try:
+        yield
+        db.execute("commit")
+    except BaseException:
+        if db.in_transaction:  # a full disk has rolled back already
+            db.execute("rollback")
+        raise

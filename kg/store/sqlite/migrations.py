@@ -1,0 +1,280 @@
+# ruff: noqa: S608 - names come from the layout and the Schema, values are parameters
+"""Makes a file, and makes it fit a Schema.
+
+Nothing is dropped: a property that is gone keeps its slot, a changed datatype or cardinality is a new slot with the
+values converted where every one converts without loss, and the conversion is written down.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from kg.errors import SchemaError, StoreCorrupt
+from kg.model.intervals import OPEN
+from kg.query.text import index_tokens
+from kg.schema import serialise
+from kg.schema.types import Datatype
+from kg.store.evolve import changed_properties
+from kg.store.sqlite import ddl
+from kg.store.sqlite.layout import ROW_BITS, grow, read
+from kg.store.sqlite.values import decoder, encoder, properties_of, properties_text
+from kg.store.sqlite.writer import Writers, searchable_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import apsw
+
+    from kg.model.changes import Value
+    from kg.schema.types import Schema
+    from kg.store.sqlite.layout import Kind, Layout, Slot
+
+
+def is_store(db: apsw.Connection) -> bool:
+    """Whether the file holds a store; False for an empty file. StoreCorrupt for any other database."""
+    application = db.pragma("application_id")
+    if application == ddl.APPLICATION_ID:
+        found = db.execute("select value from meta where name = 'format'").get
+        if found != ddl.FORMAT:
+            raise StoreCorrupt(
+                f"The store's file has format {found}, this version reads {ddl.FORMAT}",
+                where=db.filename,
+                remedy="Use the version of Jingwei that wrote it to make a backup, and restore that here.",
+            )
+        return True
+    if db.execute("select count(*) from sqlite_schema").get:
+        raise StoreCorrupt(
+            "The file is a database, but not a Jingwei store", where=db.filename, remedy="Give the path of a new file."
+        )
+    return False
+
+
+def create(db: apsw.Connection) -> None:
+    """The tables, in the open transaction."""
+    for statement in (*ddl.TABLES, *ddl.INDEXES, *ddl.TRIGGERS):
+        db.execute(statement)
+    db.execute("insert into meta (name, value) values ('format', ?)", (ddl.FORMAT,))
+    db.execute("insert into meta (name, value) values ('cursor_secret', randomblob(32))")
+    db.execute(f"pragma application_id = {ddl.APPLICATION_ID}")
+
+
+def stored_schema(db: apsw.Connection) -> Schema | None:
+    """The Schema that the file was last made to fit."""
+    text = db.execute("select json from schema order by ordinal desc limit 1").get
+    return None if text is None else serialise.from_json(text)
+
+
+def migrate(db: apsw.Connection, schema: Schema) -> tuple[str, ...]:
+    """Makes the file fit `schema`, in the open transaction; what was done, a line each."""
+    before = stored_schema(db)
+    if before is not None and before.hash == schema.hash:
+        return ()
+    layout = read(db)
+    old = {} if before is None else _live_slots(layout, before)
+    done: list[str] = []
+    growth = grow(layout, schema)
+    db.executemany("insert into class_type (name, t) values (?, ?)", growth.types)
+    db.executemany("insert into relation_type (name, r) values (?, ?)", growth.relations)
+    for column in growth.columns:
+        db.execute(
+            "insert into slot_column values (?, ?, ?, ?, ?, ?)",
+            (column.kind, int(column.name[1:]), column.name, column.datatype.value, column.many, column.exclusive),
+        )
+        for statement in ddl.column(column):
+            db.execute(statement)
+    for slot in growth.slots:
+        db.execute(
+            "insert into slot (kind, holder, name, datatype, many, col) values (?, ?, ?, ?, ?, ?)",
+            (slot.kind, slot.holder, slot.name, slot.datatype.value, slot.many, slot.column),
+        )
+    done += [f"class {name}: added" for name, _ in growth.types]
+    done += [f"relation {name}: added" for name, _ in growth.relations]
+    done += _index(db, layout, schema)
+    if before is not None:
+        done += _convert(db, layout, schema, old, before)
+        done += _refill_words(db, layout, before, schema)
+        done += _gone(before, schema)
+    _views(db, layout, schema)
+    db.execute("insert into schema (hash, json) values (?, ?)", (schema.hash, serialise.to_json(schema)))
+    db.execute("insert or replace into meta (name, value) values ('layout', (select count(*) from schema))")
+    return (*done, f"schema {schema.hash[:12]}: stored")
+
+
+def _live_slots(layout: Layout, schema: Schema) -> dict[tuple[str, str, str], Slot]:
+    """(kind, class or relation, property) → slot, for what `schema` has."""
+    out: dict[tuple[str, str, str], Slot] = {}
+    for cls in schema.classes.values():
+        if not cls.abstract:
+            for prop in cls.properties:
+                out["version", cls.name, prop.name] = layout.slot("version", layout.types[cls.name], prop)
+    for relation in schema.relations.values():
+        for prop in relation.properties:
+            out["edge", relation.name, prop.name] = layout.slot("edge", layout.relations[relation.name], prop)
+    return out
+
+
+def _index(db: apsw.Connection, layout: Layout, schema: Schema) -> list[str]:
+    """Indexes for what is marked and has none yet; a side index for 'some value' is filled from the rows."""
+    done: list[str] = []
+    for (kind, owner, name), slot in sorted(_live_slots(layout, schema).items()):
+        prop = (schema.classes[owner] if kind == "version" else schema.relations[owner]).property(name)
+        if prop is None or not prop.indexed:
+            continue
+        for statement in ddl.indexes(layout.columns[slot.kind, slot.column]):
+            made = statement.split(" if not exists ")[1].split()[0]
+            if not db.execute("select 1 from sqlite_schema where name = ?", (made,)).get:
+                db.execute(statement)
+                done.append(f"index on {owner}.{name}: made")
+                if slot.many and kind == "version":
+                    db.execute(
+                        f"insert into {made} select distinct j.value, v.row "
+                        f"from version v, json_each(v.{slot.column}) j"
+                    )
+    return done
+
+
+def _gone(before: Schema, schema: Schema) -> list[str]:
+    done = [
+        f"class {name}: gone, its entities stay stored"
+        for name in sorted(before.classes.keys() - schema.classes.keys())
+    ]
+    for kind, was, now in (("class", before.classes, schema.classes), ("relation", before.relations, schema.relations)):
+        for name in sorted(was.keys() & now.keys()):
+            left = {p.name for p in was[name].properties} - {p.name for p in now[name].properties}
+            done += [f"{kind} {name}: property {p} gone, readable as raw" for p in sorted(left)]
+    return done
+
+
+# ---------------------------------------------------------------- conversion
+
+
+def _convert(
+    db: apsw.Connection, layout: Layout, schema: Schema, old: dict[tuple[str, str, str], Slot], before: Schema
+) -> list[str]:
+    """Values of changed declarations into their new slots, and the claims that say them. SchemaError names those
+    that do not convert; the transaction is given up then."""
+    conversions = changed_properties(before, schema)
+    bad: set[str] = set()
+    live = _live_slots(layout, schema)
+    for (owner, name), convert in sorted(conversions.items(), key=lambda item: item[0]):
+        kind: Kind = "version" if owner in schema.classes else "edge"
+        if (kind, owner, name) not in live:  # an abstract class: its subclasses are named too
+            continue
+        was, now = old[kind, owner, name], live[kind, owner, name]
+        if Datatype.GEOMETRY in (was.datatype, now.datatype):
+            raise SchemaError(
+                "A geometry cannot become another datatype, nor the reverse", where=owner, field=name,
+                remedy="Declare a property of another name and load its values.",
+            )  # fmt: skip
+        bad |= _convert_rows(db, owner, was, now, convert)
+        bad |= _convert_claims(db, kind, owner, name, convert)
+        db.execute(
+            "insert into conversion (schema, class, property, was, became, old_column, new_column) "
+            "values (?, ?, ?, ?, ?, ?, ?)",
+            (schema.hash, owner, name, _kind_of(was), _kind_of(now), was.column, now.column),
+        )
+    if bad:
+        raise SchemaError(
+            f"{len(bad)} stored values do not convert: {'; '.join(sorted(bad)[:5])}",
+            remedy="Correct them first, or declare a new property instead of changing the datatype.",
+        )
+    return [f"converted {owner}.{name}" for owner, name in sorted(conversions)]
+
+
+def _kind_of(slot: Slot) -> str:
+    return f"{slot.datatype.value}{'[]' if slot.many else ''}"
+
+
+def _convert_rows(db: apsw.Connection, owner: str, was: Slot, now: Slot, convert: Callable[[Value], Value]) -> set[str]:
+    encode, decode = encoder(now), decoder(was)
+    low, high = was.holder << ROW_BITS, (was.holder + 1) << ROW_BITS
+    updates: list[tuple[Any, int]] = []
+    bad: set[str] = set()
+    for row, stored in db.execute(
+        f"select row, {was.column} from {was.kind} where row >= ? and row < ? and {was.column} is not null", (low, high)
+    ):
+        value = decode(stored) if decode else stored
+        try:
+            updates.append((encode(convert(value)), row))
+        except (KeyError, ValueError, TypeError):
+            bad.add(f"{owner}.{now.name} = {value!r}")
+    db.executemany(f"update {now.kind} set {now.column} = ? where row = ?", updates)
+    return bad
+
+
+def _convert_claims(
+    db: apsw.Connection, kind: Kind, owner: str, name: str, convert: Callable[[Value], Value]
+) -> set[str]:
+    table, column = ("claim", "cls") if kind == "version" else ("relation_claim", "rel")
+    updates = []
+    bad: set[str] = set()
+    for row, text in db.execute(f"select row, properties from {table} where {column} = ?", (owner,)):
+        says = properties_of(text)
+        if says.get(name) is None:
+            continue
+        try:
+            says[name] = convert(says[name])
+        except (KeyError, ValueError, TypeError):
+            bad.add(f"{owner}.{name} = {says[name]!r}")
+        updates.append((properties_text(says), row))
+    db.executemany(f"update {table} set properties = ? where row = ?", updates)
+    return bad
+
+
+def _refill_words(db: apsw.Connection, layout: Layout, before: Schema, schema: Schema) -> list[str]:
+    """The word index of classes whose searchable properties are others now."""
+    done: list[str] = []
+    writers = Writers(layout, schema)
+    for name, cls in sorted(schema.classes.items()):
+        earlier = before.classes.get(name)
+        if cls.abstract or earlier is None:
+            continue
+        if {p.name for p in cls.properties if p.searchable} == {p.name for p in earlier.properties if p.searchable}:
+            continue
+        low, high = writers.cls(name).number << ROW_BITS, (writers.cls(name).number + 1) << ROW_BITS
+        db.execute("delete from words where rowid >= ? and rowid < ?", (low, high))
+        live = layout.live(schema, "version", name)
+        searched = [live[p] for p in writers.cls(name).searchable]
+        filled = []
+        for row, *values in db.execute(
+            f"select row{''.join(', ' + s.column for s in searched)} from version where row >= ? and row < ?",
+            (low, high),
+        ):
+            says = {
+                s.name: tuple(orjson.loads(v)) if s.many else v
+                for s, v in zip(searched, values, strict=True)
+                if v is not None
+            }
+            text = index_tokens(searchable_values(says, says))
+            if text:
+                filled.append((row, text))
+        db.executemany("insert into words (rowid, tokens) values (?, ?)", filled)
+        done.append(f"{name}: search index made again")
+    return done
+
+
+# ---------------------------------------------------------------- views for people
+
+
+def _views(db: apsw.Connection, layout: Layout, schema: Schema) -> None:
+    for (name,) in list(db.execute("select name from sqlite_schema where type = 'view' and name glob 'v_*'")):
+        db.execute(f'drop view "{name}"')
+    for name in sorted(schema.concrete("Thing") if "Thing" in schema.classes else ()):
+        number = layout.types[name]
+        columns = [
+            f'{slot.column} as "{prop}"'
+            for prop, slot in layout.live(schema, "version", name).items()
+            if schema.classes[name].property(prop) is not None
+        ]
+        now = "unixepoch('now', 'subsec') * 1000000"
+        db.execute(
+            f'create view "v_{name}" as select id, {_readable("vf")} as "validFrom", {_readable("vt")} as "validTo"'
+            f"{''.join(', ' + c for c in columns)} from version where t = {number} and st {ddl.CURRENT} "
+            f"and lf = 0 and vf <= {now} and vt > {now}"
+        )
+
+
+def _readable(column: str) -> str:
+    return f"iif(abs({column}) >= {OPEN}, null, datetime({column} / 1000000, 'unixepoch'))"
