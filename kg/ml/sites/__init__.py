@@ -1,0 +1,1 @@
+"""Site recommendation: which regions suit a brand, and which named reasons make up each score."""
