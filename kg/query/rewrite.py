@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
@@ -46,7 +47,7 @@ from kg.query.secure import NOTHING, both
 from kg.schema.types import ROOT_CLASS
 
 if TYPE_CHECKING:
-    from kg.query.algebra import EdgeField, Expr, Order, PageField, Predicate, Source
+    from kg.query.algebra import EdgeField, Expr, PageField, Predicate, Source
     from kg.query.secure import Limits
 
 A = TypeVar("A", Select, Aggregate)
@@ -77,22 +78,21 @@ class Rewriter:
         self._check_claims(action)
         source, seen = self.source(action.source)
         ctx = context(self.schema, action.source)
-        where = both(self._condition(action.where, ctx), seen)
+        where = self._condition(action.where, ctx)
+        if seen is not None:
+            where = both(where, seen)
         if isinstance(action, Aggregate):
             for expr in (*action.group, *(m.expr for m in action.metrics if m.expr is not None)):
                 self._readable(expr, ctx, "group or add up by")
+            if source is action.source and where is action.where:
+                return action
             return replace(action, source=source, where=where)
-        return replace(
-            action,
-            source=source,
-            where=where,
-            order=tuple(self._order(item, ctx) for item in action.order),
-            shape=self._shape(action.shape, ctx),
-        )
-
-    def _order(self, item: Order, ctx: RowContext) -> Order:
-        self._readable(item.expr, ctx, "order by")
-        return item
+        for item in action.order:
+            self._readable(item.expr, ctx, "order by")
+        shape = self._shape(action.shape, ctx)
+        if source is action.source and where is action.where and shape is action.shape:
+            return action
+        return replace(action, source=source, where=where, shape=shape)
 
     def _check_claims(self, action: Select | Aggregate) -> None:
         source = action.source
@@ -117,11 +117,13 @@ class Rewriter:
             case Keys():
                 self._check_schemes(source)
             case Match(cls):
-                return replace(source, without=self._unsearched(cls)), seen
+                unsearched = self._unsearched(cls)
+                return replace(source, without=unsearched) if unsearched else source, seen
             case Step(relation):
                 hidden = not self.limits.sees_relation(self.schema.relations[relation])
                 condition = both(self._condition(source.where, context(self.schema, source)), seen)
-                return replace(source, where=None), NOTHING if hidden else condition
+                plain = source if source.where is None else replace(source, where=None)
+                return plain, NOTHING if hidden else condition
             case Walk():
                 return self._walk(source), None
             case Edges(relation, _, end_where):
@@ -174,12 +176,12 @@ class Rewriter:
             case Cmp(_, left, right):
                 self._readable(left, ctx, "filter by")
                 self._readable(right, ctx, "filter by")
-            case And(items):
-                return And(tuple(self._inner(item, ctx) for item in items))
-            case Or(items):
-                return Or(tuple(self._inner(item, ctx) for item in items))
+            case And(items) | Or(items):
+                inner = tuple([self._inner(item, ctx) for item in items])
+                return where if _same(inner, items) else type(where)(inner)
             case Not(item):
-                return Not(self._inner(item, ctx))
+                negated = self._inner(item, ctx)
+                return where if negated is item else Not(negated)
             case Near(prop) | Spatial(_, prop):
                 self._readable(Prop(prop), ctx, "filter by")
             case Exists():
@@ -246,48 +248,60 @@ class Rewriter:
 
     def _shape(self, shape: Rows | One | Aligned | PageOf, ctx: RowContext) -> Rows | One | Aligned | PageOf:
         if isinstance(shape, PageOf):
-            return PageOf(tuple(self._page_field(part, ctx) for part in shape.fields))
-        return replace(shape, obj=self._obj(shape.obj, ctx))
+            parts = tuple([self._page_field(part, ctx) for part in shape.fields])
+            return shape if _same(parts, shape.fields) else PageOf(parts)
+        obj = self._obj(shape.obj, ctx)
+        return shape if obj is shape.obj else replace(shape, obj=obj)
 
     def _page_field(self, part: PageField, ctx: RowContext) -> PageField:
         obj = None if part.obj is None else self._obj(part.obj, ctx)
-        return replace(part, obj=obj, edge=tuple(self._edge_field(item, ctx) for item in part.edge))
+        edge = tuple([self._edge_field(item, ctx) for item in part.edge])
+        return part if obj is part.obj and _same(edge, part.edge) else replace(part, obj=obj, edge=edge)
 
     def _edge_field(self, item: EdgeField, ctx: RowContext) -> EdgeField:
+        shape: Cursor | Obj | Leaf | Join | Fixed = item.shape
         match item.shape:
-            case Cursor() | Fixed():
-                return item
             case Obj():
-                return replace(item, shape=self._obj(item.shape, ctx))
+                shape = self._obj(item.shape, ctx)
             case Leaf(expr):
-                return replace(item, shape=NULL if self._hidden(expr, ctx) else Leaf(self._expr(expr, ctx)))
+                shape = NULL if self._hidden(expr, ctx) else self._shown(item.shape, ctx)
             case Join():
-                return replace(item, shape=self._join(item.shape, ctx))
+                shape = self._join(item.shape, ctx)
+        return item if shape is item.shape else replace(item, shape=shape)
+
+    def _shown(self, leaf: Leaf, ctx: RowContext) -> Leaf:
+        expr = self._expr(leaf.expr, ctx)
+        return leaf if expr is leaf.expr else Leaf(expr)
 
     def _obj(self, obj: Obj, ctx: RowContext) -> Obj:
-        return Obj(tuple(part for item in obj.fields for part in self._field(item, ctx)))
+        fields = tuple([part for item in obj.fields for part in self._field(item, ctx)])
+        return obj if _same(fields, obj.fields) else Obj(fields)
 
     def _field(self, item: Field, ctx: RowContext) -> list[Field]:
         """One field, or two on disjoint classes where the property is masked on some."""
         ctx = ctx.narrowed(item.only)
+        shape: Fixed | Obj | Join | Trail | Select | Aggregate
         match item.shape:
-            case Leaf(expr):
-                return self._leaf(item, expr, ctx)
+            case Leaf():
+                return self._leaf(item, item.shape, ctx)
+            case Fixed():
+                return [item]
             case Obj():
-                return [replace(item, shape=self._obj(item.shape, ctx))]
+                shape = self._obj(item.shape, ctx)
             case Join():
-                return [replace(item, shape=self._join(item.shape, ctx))]
+                shape = self._join(item.shape, ctx)
             case Trail(obj):
-                return [replace(item, shape=Trail(self._obj(obj, of_class(self.schema, ROOT_CLASS))))]
+                inner = self._obj(obj, of_class(self.schema, ROOT_CLASS))
+                shape = item.shape if inner is obj else Trail(inner)
             case Select() | Aggregate():
-                return [replace(item, shape=self.action(item.shape))]
-        return [item]
+                shape = self.action(item.shape)
+        return [item if shape is item.shape else replace(item, shape=shape)]
 
-    def _leaf(self, item: Field, expr: Expr, ctx: RowContext) -> list[Field]:
-        hidden = self._hidden(expr, ctx)
-        shown = Leaf(self._expr(expr, ctx))
+    def _leaf(self, item: Field, leaf: Leaf, ctx: RowContext) -> list[Field]:
+        hidden = self._hidden(leaf.expr, ctx)
+        shown = self._shown(leaf, ctx)
         if not hidden:
-            return [replace(item, shape=shown)]
+            return [item if shown is leaf else replace(item, shape=shown)]
         rest = tuple(cls for cls in ctx.classes if cls not in hidden)
         if not rest:
             return [replace(item, shape=NULL)]
@@ -299,7 +313,12 @@ class Rewriter:
             return NULL
         inner = of_class(self.schema, join.cls)
         where = both(self._condition(join.where, inner), self.limits.seen(join.cls))
-        return replace(join, obj=self._obj(join.obj, inner), where=where)
+        obj = self._obj(join.obj, inner)
+        return join if obj is join.obj and where is join.where else replace(join, obj=obj, where=where)
+
+
+def _same(made: tuple[object, ...], given: tuple[object, ...]) -> bool:
+    return len(made) == len(given) and all(map(operator.is_, made, given))
 
 
 def _first_name(expr: Expr) -> str:

@@ -41,7 +41,7 @@ NOTHING: Predicate = Or(())
 """Holds for no row."""
 
 
-def secure(query: Query, schema: Schema, scope: Scope) -> Query:
+def secure(query: Query, schema: Schema, scope: Scope, *, validated: bool = False) -> Query:
     """The query that answers the same question to a reader of `scope`, of nothing but what that reader may see.
 
     - Rows of other levels are left out by `Query.level`; rows of unseen classes and rows that the scope's predicates
@@ -54,17 +54,40 @@ def secure(query: Query, schema: Schema, scope: Scope) -> Query:
       instants of their own where the scope has row predicates on the class: these hold at the row's instants only.
 
     The scope's own predicates are put in as they are: they may read what the reader may not.
-    QueryError for a query that is secured already, or has no meaning under the schema (`kg.query.validate`).
+    QueryError for a query that is secured already, or has no meaning under the schema (`kg.query.validate`; the check
+    is left out for a query that is known to be `validated`, since it was built from checked names). Parts that need no
+    change are the same objects in the answer.
     """
     if query.secured:
         raise QueryError("The query is secured already", remedy="Secure the query as it was made, once.")
     from kg.query.rewrite import Rewriter
     from kg.query.validate import validate
 
-    validate(query, schema)
-    rewriter = Rewriter(Limits(schema, scope))
-    roots = tuple(replace(root, action=rewriter.root(root.action)) for root in query.roots)
+    if not validated:
+        validate(query, schema)
+    limits = _limits(schema, scope)
+    if limits.none:
+        return replace(query, level=scope.level, secured=True)
+    rewriter = Rewriter(limits)
+    roots = tuple([replace(root, action=rewriter.root(root.action)) for root in query.roots])
     return replace(query, roots=roots, level=scope.level, secured=True)
+
+
+_RECENT: dict[tuple[str, int], Limits] = {}
+_RECENT_SIZE = 64
+
+
+def _limits(schema: Schema, scope: Scope) -> Limits:
+    """Scopes are made once a caller and used often: what one hides is worked out once. Each entry holds its scope, so
+    that no other one can have its address."""
+    key = (schema.hash, id(scope))
+    found = _RECENT.get(key)
+    if found is None or found.scope is not scope:
+        found = Limits(schema, scope)
+        if len(_RECENT) >= _RECENT_SIZE:
+            _RECENT.clear()
+        _RECENT[key] = found
+    return found
 
 
 class Limits:
@@ -83,6 +106,22 @@ class Limits:
                     value=name,
                     remedy="Correct the grant from which the scope was made.",
                 )
+
+    @cached_property
+    def none(self) -> bool:
+        """Whether nothing is hidden but rows of higher levels."""
+        scope = self.scope
+        properties = (p for cls in self.schema.classes.values() for p in cls.properties)
+        edge_properties = (p for relation in self.schema.relations.values() for p in relation.properties)
+        sensitive = [
+            *(cls.sensitivity for cls in self.schema.classes.values()),
+            *(relation.sensitivity for relation in self.schema.relations.values()),
+            *(scheme.sensitivity for scheme in self.schema.schemes.values()),
+            *(p.sensitivity for p in properties),
+            *(p.sensitivity for p in edge_properties),
+            1,  # values of properties that the ontology has no more
+        ]
+        return scope.classes is None and not scope.rows and not scope.masks and max(sensitive) <= scope.level
 
     def sees_class(self, concrete: str) -> bool:
         """Whether instances of a concrete class are seen at all."""
