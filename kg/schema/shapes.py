@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 NUMERIC: Final = frozenset({Datatype.INTEGER, Datatype.LONG, Datatype.DOUBLE})
 ORDERED: Final = NUMERIC | {Datatype.DATE, Datatype.INSTANT}
+DEFAULT_LEVELS: Final = 4  # of `Schema.level_names`, where no module declares any
 SINGLE: Final = frozenset({Datatype.GEOMETRY, Datatype.JSON, Datatype.ENTITY})
 
 
@@ -102,7 +103,8 @@ class ShapeReader:
         if is_iri(node) and str(node) in self.levels:
             return self.levels[str(node)]
         rank = python_value(node)
-        if isinstance(rank, int) and not isinstance(rank, bool) and rank in self.levels.values():
+        ranks = self.levels.values() or range(DEFAULT_LEVELS)
+        if isinstance(rank, int) and not isinstance(rank, bool) and rank in ranks:
             return rank
         known = ", ".join(f"{modules.term(iri)} ({rank})" for iri, rank in self.levels.items())
         modules.report(subject, f"jw:sensitivity {modules.show(node)} is no level", f"Levels are {known or '0 to 3'}.")
