@@ -105,7 +105,7 @@ class Committer:
                 changes, run=self.run, key=f"{self.run}/{key}", sources=self.sources, author=self.author,  # type: ignore[arg-type]
                 reason=self.reason, recorded_at=self.recorded_at,
             ),
-            now=self.now if self.recorded_at is None or self.recorded_at <= self.now else self.recorded_at,
+            now=self.now,
         )  # fmt: skip
         if receipt.system is not None:
             if self.recorded_at is not None:

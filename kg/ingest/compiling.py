@@ -123,10 +123,20 @@ def _is_number(declared: Property) -> bool:
 class Compiler:
     """Checks one mapping. Every complaint is a LoadError that names the place in the mapping and the nearest word."""
 
-    def __init__(self, mapping: Mapping, schema: Schema, columns: Sequence[str], source: Source, where: str) -> None:
+    def __init__(
+        self,
+        mapping: Mapping,
+        schema: Schema,
+        columns: Sequence[str],
+        source: Source,
+        where: str,
+        *,
+        fixed: bool = True,
+    ) -> None:
         self.mapping = mapping
         self.schema = schema
         self.columns = tuple(columns)
+        self.fixed = fixed  # whether every row has all columns, so that one that is absent is a mistake
         self.source = source
         self.where = where
         _zone(mapping.timezone or source.timezone, where)
@@ -339,7 +349,9 @@ class Compiler:
         return found
 
     def _has(self, column: str, place: str) -> str:
-        if column and self.columns and column not in self.columns:
+        if column and not self.fixed and column not in self.columns:
+            self.notes.append(f"in no record: {column}")
+        elif column and column not in self.columns:
             guess = suggestion(column, self.columns) or f"There are {', '.join(self.columns)}."
             raise self._wrong(f"The source has no column {column}", place, column, guess)
         return column

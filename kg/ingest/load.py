@@ -86,7 +86,7 @@ class Load:
             notes += [f"mapped: {', '.join(found) or 'no column'}"]
         self.mapping = mapping
         self.source, self.declared = self._source(mapping)
-        self.plan: Plan = Compiler(mapping, schema, columns, self.source, where).plan()
+        self.plan: Plan = Compiler(mapping, schema, columns, self.source, where, fixed=bool(table.columns)).plan()
         self.rejects_path: Path | None = None
         self.notes = (*table.evidence, f"source: {self.source.id}", *notes, *self.plan.notes, self._valid_note())
 
@@ -186,6 +186,10 @@ class Load:
             committer.counts.loaded += len(batch)
         elif batch:
             await committer.commit(batch, str(first))
+
+    async def done(self, store: Store) -> bool:
+        """Whether this very load was finished before, so that another run would find all rows unchanged."""
+        return await store.receipt(f"{self.base()}.1/end") is not None
 
     async def _run_name(self, store: Store) -> str:
         """The first attempt at this very load that was not finished: a new one, or one that was interrupted."""

@@ -1,0 +1,1 @@
+"""The demo park: source files that the ordinary loaders load. All of it is synthetic."""

@@ -1,0 +1,121 @@
+"""A manifest: several loads in order, each with its recording instant, such as a demo or a history to be replayed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import yaml
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from kg.errors import LoadError
+from kg.ingest.load import Load, LoadOptions
+from kg.ingest.mapping import read_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from kg.ingest.mapping import Mapping
+    from kg.model.changes import Receipt
+    from kg.model.records import Table
+    from kg.store.base import Store
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Step(_Part):
+    """A file, the name of its mapping in `mappings/`, and when it was recorded."""
+
+    file: str
+    mapping: str
+    recorded: AwareDatetime
+
+
+class Question(_Part):
+    """A question for people, and the GraphQL operation that answers it."""
+
+    zh: str
+    en: str
+    query: str
+
+
+class Manifest(_Part):
+    """What `park.yaml` says. `today` is the instant at which the demo is shown."""
+
+    name: dict[str, str]
+    provenance: str
+    today: AwareDatetime
+    loads: tuple[Step, ...] = Field(min_length=1)
+    questions: tuple[Question, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One step done."""
+
+    step: Step
+    receipt: Receipt
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970 of an aware instant."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in a YAML file. LoadError for one that is wrong, or whose steps are not in order of recording."""
+    try:
+        manifest = Manifest.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise LoadError(
+            f"The manifest cannot be read: {error}", where=str(path), remedy="It is YAML in UTF-8."
+        ) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise LoadError(
+            f"The manifest is wrong: {first['msg']}", where=str(path), field=".".join(map(str, first["loc"])),
+            remedy="examples/park/park.yaml is one that is right.",
+        ) from None  # fmt: skip
+    instants = [step.recorded for step in manifest.loads]
+    if instants != sorted(instants) or instants[-1] > manifest.today:
+        raise LoadError(
+            "The steps are not in the order of their recording instants, or one lies after `today`", where=str(path),
+            field="loads", remedy="Put them in order.",
+        )  # fmt: skip
+    return manifest
+
+
+async def load_all(
+    store: Store,
+    folder: Path,
+    manifest: Manifest,
+    open_table: Callable[[Path], Table],
+    *,
+    timezone: str = "Asia/Shanghai",
+    progress: Callable[[Step, int], None] | None = None,
+) -> AsyncIterator[Loaded]:
+    """Load the files of `folder` one after the other; the store's clock reads `today`.
+
+    A step that was done before is not done again, and one that was interrupted goes on.
+    """
+    mappings: dict[str, Mapping] = {}
+    for step in manifest.loads:
+        recorded = micros(step.recorded)
+        path = folder / "mappings" / f"{step.mapping}.yaml"
+        mapping = mappings.setdefault(step.mapping, read_mapping(path))
+        options = LoadOptions(mapping=mapping, mapping_where=str(path), timezone=timezone, recorded_at=recorded)
+        load = Load(open_table(folder / step.file), store.schema, options)
+        if await load.done(store):
+            continue
+
+        def told(read: int, _rejected: int, step: Step = step) -> None:
+            if progress is not None:
+                progress(step, read)
+
+        yield Loaded(step, await load.run(store, now=micros(manifest.today), progress=told))
