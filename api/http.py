@@ -194,7 +194,9 @@ def _operation(given: Any, header: Time, where: str) -> engines.Request:
     if not isinstance(variables, dict):
         raise QueryError("Variables are a JSON object", where=where, field="variables", remedy='Send e.g. {"id": "…"}.')
     if name is not None and not isinstance(name, str):
-        raise QueryError("The operation's name is a string", where=where, field="operationName")
+        raise QueryError(
+            "The operation's name is a string", where=where, field="operationName", remedy="Send a string, or nothing."
+        )
     return engines.Request(text, variables, name or None, header)
 
 

@@ -158,7 +158,8 @@ class Compiler:
             return [Root(selected.key, Fixed("Query"))]
         query = self.api.core.query_type
         assert query is not None
-        meaning = self.api.meaning(query.fields[selected.name])
+        field = query.fields.get(selected.name)  # None for `__schema` and `__type`
+        meaning = None if field is None else self.api.meaning(field)
         if meaning is None:  # answered by Strawberry; see `Engine`
             return []
         return made.root(selected, meaning, self.arguments(query, selected), Context(place=selected.key))

@@ -224,6 +224,7 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
     if error.path:
         out["path"] = list(error.path)
     if isinstance(original, JingweiError):
+        out["message"] = str(original)  # graphql-core takes the bare message of what a resolver raises
         out["extensions"] = original.as_dict()
     elif original is not None:
         unexpected = _unexpected(original)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from api.graphql.compile import Compiled, Compiler, Limits
 from api.graphql.operation import Documents, TextLimits
-from api.graphql.schema import GraphQLApi
 from kg.query.algebra import After, Select, Time
 from kg.query.cursor import Token
-from kg.testing.schemas import PARK
+
+if TYPE_CHECKING:
+    from api.graphql.schema import GraphQLApi
 
 Compile = Callable[..., Compiled]
 
@@ -25,11 +26,6 @@ class FixedCursors:
 
     def decode(self, text: str, binding: str) -> Token:
         return Token(Time(1, 2), After((text,), "id"))
-
-
-@pytest.fixture(scope="session")
-def api() -> GraphQLApi:
-    return GraphQLApi(PARK)
 
 
 @pytest.fixture(scope="session")
