@@ -195,7 +195,7 @@ class StoreMachine(RuleBasedStateMachine):
             trial.apply(change, run, next(ids) if isinstance(change, Put) else None)
         assert trial.settle(), "the store let two entities hold one identifier"
         self.model = trial
-        self.past.append((self.system, trial.clone()))
+        self.past.append((self._do(self.store.clock()).system, trial.clone()))
         after = [self._do(self.store.execute(q, s)) for q, s in watched]
         assert before == after, "a change of a higher level shone through"
 

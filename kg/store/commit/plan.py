@@ -161,7 +161,7 @@ def _split(working: Working, split: Split) -> str:
     before = {key: working.record(key) for key in keys}
     if split.apart:
         names = [f"{k.source}\x1e{k.local}" for k in sorted(keys)]
-        moved_keys(working, keys, split.level, working.mint("apart", *names))
+        moved_keys(working, keys, split.level, working.mint(split.level, "apart", *names))
     else:
         homes = {row.home for key in keys for row in working.record(key)}
         own = [k for home in homes for k in working.home_records(home) if not k.source and k.local == home]

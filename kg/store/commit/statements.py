@@ -167,8 +167,8 @@ class Statements:
         if held:
             return next(iter(held)), MERGED
         if first is not None:
-            return w.mint("identifier", *first), LOADED
-        return w.mint("record", put.record.source, put.record.local), LOADED
+            return w.mint(level, "identifier", *first), LOADED
+        return w.mint(level, "record", *put.record), LOADED
 
     def end(self, end: End, where: str) -> str:
         """Outcome."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import IdentityConflict, NotFound
@@ -202,17 +202,45 @@ class Working:
                 return row.entity
         return None
 
-    def mint(self, kind: str, *parts: str) -> str:
-        """A new entity id, never one that is or was in use."""
-        salt: tuple[str, ...] = ()
+    def mint(self, level: int, kind: str, *parts: str) -> str:
+        """An entity id for something first seen by readers of `level`, never one that they know already.
+
+        What only higher levels know has no say in it: an entity of theirs that goes by this very identifier is
+        joined, any other one gives the id up.
+        """
+        salt = 0
         while True:
-            entity = entity_id(kind, *parts, *salt)
-            if entity not in self.minted:
-                self.fetch_members((entity,))
-                if not self.by_entity.get(entity):
-                    self.minted.add(entity)
-                    return entity
-            salt = (str(int(salt[0]) + 1 if salt else 1),)
+            entity = entity_id(kind, *parts, *((str(salt),) if salt else ()))
+            self.fetch_members((entity,))
+            rows = [r for key in self.by_entity.get(entity, ()) for r in self.records[key]]
+            using = [r for r in rows if entity in (r.entity, r.home)]
+            if not using:
+                self.minted.add(entity)
+                return entity
+            if all(r.level_from > level for r in using):
+                if not (kind == "identifier" and not salt and self._held_by(entity, (parts[0], parts[1]))):
+                    self._evict(entity)
+                return entity
+            salt += 1
+
+    def _held_by(self, entity: str, key: tuple[str, str]) -> bool:
+        self.fetch_holders((key,))
+        return any(holder[0] == entity for holder in self._holders[key])
+
+    def _evict(self, entity: str) -> None:
+        """Give the records that go by an id another one; only readers of their own levels can tell."""
+        fresh = self.mint(OPEN, "evicted", entity)
+        for key in sorted(self.by_entity[entity]):
+            rows = [
+                replace(
+                    r,
+                    row=0,
+                    entity=fresh if r.entity == entity else r.entity,
+                    home=fresh if r.home == entity else r.home,
+                )
+                for r in self.records[key]
+            ]
+            self.set_record(key, rows)
 
     # ------------------------------------------------------------ naming entities
 
