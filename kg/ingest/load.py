@@ -191,6 +191,11 @@ class Load:
         """Whether this very load was finished before, so that another run would find all rows unchanged."""
         return await store.receipt(f"{self.base()}.1/end") is not None
 
+    async def begun(self, store: Store) -> bool:
+        """Whether this very load wrote anything yet."""
+        run = f"{self.base()}.1"
+        return any(found["run"] == run for found in await store.runs())
+
     async def _run_name(self, store: Store) -> str:
         """The first attempt at this very load that was not finished: a new one, or one that was interrupted."""
         base = self.base()

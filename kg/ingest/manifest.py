@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from kg.ingest.mapping import Mapping
     from kg.model.changes import Receipt
     from kg.model.records import Table
     from kg.store.base import Store
@@ -98,24 +97,27 @@ async def load_all(
     open_table: Callable[[Path], Table],
     *,
     timezone: str = "Asia/Shanghai",
-    progress: Callable[[Step, int], None] | None = None,
 ) -> AsyncIterator[Loaded]:
     """Load the files of `folder` one after the other; the store's clock reads `today`.
 
-    A step that was done before is not done again, and one that was interrupted goes on.
+    A load that was interrupted goes on, and one that was finished does nothing. LoadError for a store that holds
+    anything else.
     """
-    mappings: dict[str, Mapping] = {}
-    for step in manifest.loads:
-        recorded = micros(step.recorded)
-        path = folder / "mappings" / f"{step.mapping}.yaml"
-        mapping = mappings.setdefault(step.mapping, read_mapping(path))
-        options = LoadOptions(mapping=mapping, mapping_where=str(path), timezone=timezone, recorded_at=recorded)
-        load = Load(open_table(folder / step.file), store.schema, options)
-        if await load.done(store):
-            continue
+    loads = [(step, _load(store, folder, step, timezone, open_table)) for step in manifest.loads]
+    done = [await load.done(store) for _, load in loads]
+    count = done.index(False) if False in done else len(done)
+    if any(done[count:]) or ((await store.clock()).seq and not count and not await loads[0][1].begun(store)):
+        raise LoadError(
+            "The store holds something else, or the files have changed since it was loaded", where=store.url,
+            field="store", remedy="Remove that store, or give another one.",
+        )  # fmt: skip
+    for step, load in loads[count:]:
+        yield Loaded(step, await load.run(store, now=micros(manifest.today)))
 
-        def told(read: int, _rejected: int, step: Step = step) -> None:
-            if progress is not None:
-                progress(step, read)
 
-        yield Loaded(step, await load.run(store, now=micros(manifest.today), progress=told))
+def _load(store: Store, folder: Path, step: Step, timezone: str, open_table: Callable[[Path], Table]) -> Load:
+    path = folder / "mappings" / f"{step.mapping}.yaml"
+    options = LoadOptions(
+        mapping=read_mapping(path), mapping_where=str(path), timezone=timezone, recorded_at=micros(step.recorded)
+    )
+    return Load(open_table(folder / step.file), store.schema, options)
