@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kg.schema.inheritance import Inheritance, ancestors, cycles
 from kg.schema.problems import suggestion
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from kg.schema.problems import Problems
 
 
+INVERSE: Final = OWL + "inverseOf"
+
+
 class Assembly:
     """One compilation. `schema()` is None, or not to be used, once a problem was reported."""
 
@@ -44,6 +47,7 @@ class Assembly:
         self.files = files
         self.modules = Modules(files, problems)
         self._used: set[Node] = set()
+        self._closed: set[str] = set()
 
     def schema(self) -> Schema | None:
         modules = self.modules
@@ -175,7 +179,7 @@ class Assembly:
                 ancestors=lines[name],
                 abstract=modules.flag(node, JW + "abstract"),
                 properties=inheritance.properties(name),
-                closed=any(modules.flag(shape, SH + "closed") for shape in self._shapes_of(node)),
+                closed=name in self._closed,
                 sensitivity=max(own_sensitivity[held] for held in (name, *lines[name])),
                 module=PurePath(modules.file(node)).stem,
                 graphql_name=graphql_name,
@@ -184,10 +188,6 @@ class Assembly:
         return classes
 
     # ------------------------------------------------------------ shapes
-
-    def _shapes_of(self, node: Node) -> list[Node]:
-        modules = self.modules
-        return [node, *(s for s in modules.with_predicate(SH + "targetClass") if node in self._targets(s))]
 
     def _targets(self, shape: Node) -> list[Node]:
         return self.modules.values(shape, SH + "targetClass")
@@ -207,6 +207,8 @@ class Assembly:
                 continue
             modules.unknown_terms(node, SH, NODE_SHAPE | SHAPE_TEXT, "a node shape that Jingwei compiles")
             owners = self._owners(node, names, relations)
+            if modules.flag(node, SH + "closed"):
+                self._closed.update(owner for _, owner in owners)
             for shape in modules.values(node, SH + "property"):
                 self._used.add(shape)
                 if modules.flag(shape, JW + "pyshaclOnly") or modules.flag(shape, SH + "deactivated"):
@@ -263,7 +265,7 @@ class Assembly:
 
     def _use_all_below(self, node: Node) -> None:
         """Blank nodes under a shape that only pySHACL reads are none of ours."""
-        for _, _, child in self.modules.graph.triples((node, None, None)):
+        for child in self.modules.below(node):
             if not is_iri(child) and child not in self._used:
                 self._used.add(child)
                 self._use_all_below(child)
@@ -272,14 +274,17 @@ class Assembly:
 
     def _stray_terms(self) -> None:
         modules = self.modules
-        for subject, kind in modules.declared():
+        for kind in modules.types():
             if kind.startswith(JW) and kind not in TYPES:
                 near = suggestion(local_name(kind), [local_name(known) for known in TYPES])
-                modules.report(subject, f"{modules.term(kind)} is no type of Jingwei", near)
-            if kind in PROPERTY_TYPES and is_iri(subject):
+                for subject in modules.subjects(kind):
+                    modules.report(subject, f"{modules.term(kind)} is no type of Jingwei", near)
+        inverses = {node for relation in modules.subjects(RELATION) for node in modules.values(relation, INVERSE)}
+        for subject in sorted({node for kind in PROPERTY_TYPES for node in modules.subjects(kind)}, key=str):
+            if is_iri(subject) and subject not in inverses:
                 self._unused_property(subject)
         kinds = (*CLASS_TYPES, *PROPERTY_TYPES, RELATION, IDENTIFIER_SCHEME, LEVEL)
-        for subject in sorted(set(modules.graph.subjects()), key=str):
+        for subject in modules.all_subjects():
             for predicate in modules.predicates(subject):
                 if predicate.startswith(JW):
                     if predicate not in ANNOTATIONS:
@@ -304,8 +309,7 @@ class Assembly:
 
     def _unused_property(self, node: Node) -> None:
         modules = self.modules
-        inverse = node in {i for r in modules.subjects(RELATION) for i in modules.values(r, OWL + "inverseOf")}
-        if node in self._used or inverse or modules.is_a(node, RELATION):
+        if node in self._used or modules.is_a(node, RELATION):
             return
         if modules.is_a(node, OWL + "ObjectProperty"):
             modules.report(

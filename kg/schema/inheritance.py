@@ -73,7 +73,8 @@ class Inheritance:
     def _merged(self, shapes: list[PropertyShape]) -> dict[str, PropertyShape]:
         """Several shapes for one property of one class all hold."""
         out: dict[str, PropertyShape] = {}
-        for shape in shapes:
+        # Shapes are blank nodes, whose names differ from run to run.
+        for shape in sorted(shapes, key=lambda shape: repr(shape.property)):
             held = out.get(shape.property.name)
             out[shape.property.name] = shape if held is None else self._both(held, shape)
         return out

@@ -13,7 +13,7 @@ from kg.schema.types import Label
 from kg.schema.vocabulary import OWL, RDF, RDFS, SH, SKOS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from rdflib.term import Node
 
@@ -28,14 +28,13 @@ class Modules:
 
     def __init__(self, files: Mapping[str, bytes], problems: Problems) -> None:
         """`files`: file name as shown to people → Turtle in UTF-8."""
-        from rdflib import Graph
-
         self.problems = problems
-        self.graph = Graph(bind_namespaces="none")
+        self._said: dict[Node, dict[str, list[Node]]] = {}  # subject → predicate IRI → objects
+        self._of_type: dict[str, set[Node]] = {}
         self.prefixes: dict[str, str] = {}
         self._shown: dict[str, str] = {}  # the empty prefix, too
         self._files: dict[Node, str] = {}
-        self._subjects: dict[Node, Node] = {}
+        self._parents: dict[Node, Node] = {}
         for file, content in files.items():
             self._read(file, content)
 
@@ -73,11 +72,15 @@ class Modules:
             self._shown.setdefault(str(prefix), str(namespace))
             if prefix:
                 self.prefixes.setdefault(prefix, str(namespace))
-        for triple in graph:
-            self.graph.add(triple)
-            self._files.setdefault(triple[0], file)
-            if not is_iri(triple[2]):
-                self._subjects.setdefault(triple[2], triple[0])
+        for subject, predicate, held in graph:
+            objects = self._said.setdefault(subject, {}).setdefault(str(predicate), [])
+            if held not in objects:
+                objects.append(held)
+            if str(predicate) == RDF + "type":
+                self._of_type.setdefault(str(held), set()).add(subject)
+            self._files.setdefault(subject, file)
+            if not is_iri(held):
+                self._parents.setdefault(held, subject)
 
     # ------------------------------------------------------------ where
 
@@ -95,11 +98,11 @@ class Modules:
         if is_literal(node):
             return repr(str(node))
         path = self.value(node, SH + "path")
-        owner = self._subjects.get(node)
+        owner = self._parents.get(node)
         for _ in range(8):  # up through lists and nested shapes
             if owner is None or is_iri(owner):
                 break
-            owner = self._subjects.get(owner)
+            owner = self._parents.get(owner)
         shown = self.show(owner) if owner is not None and is_iri(owner) else "an unnamed shape"
         return f"{shown} {self.show(path)}" if path is not None and is_iri(path) else shown
 
@@ -110,32 +113,32 @@ class Modules:
 
     def subjects(self, rdf_type: str) -> list[Node]:
         """Subjects of a type, in order of their text."""
-        from rdflib import URIRef
+        return sorted(self._of_type.get(rdf_type, ()), key=str)
 
-        return sorted(self.graph.subjects(URIRef(RDF + "type"), URIRef(rdf_type)), key=str)
+    def all_subjects(self) -> list[Node]:
+        return sorted(self._said, key=str)
 
     def with_predicate(self, predicate: str) -> list[Node]:
-        from rdflib import URIRef
-
-        return sorted(set(self.graph.subjects(URIRef(predicate), None)), key=str)
+        return sorted((subject for subject, said in self._said.items() if predicate in said), key=str)
 
     def values(self, subject: Node, predicate: str) -> list[Node]:
         """Objects, in order of their text."""
-        from rdflib import URIRef
-
-        return sorted(self.graph.objects(subject, URIRef(predicate)), key=str)
+        found = self._said.get(subject, _NOTHING).get(predicate, [])
+        return sorted(found, key=str) if len(found) > 1 else found
 
     def predicates(self, subject: Node) -> list[str]:
-        return sorted({str(predicate) for predicate in self.graph.predicates(subject, None)})
+        return sorted(self._said.get(subject, ()))
+
+    def below(self, subject: Node) -> list[Node]:
+        """All objects of a subject."""
+        return [held for objects in self._said.get(subject, _NOTHING).values() for held in objects]
 
     def value(self, subject: Node, predicate: str) -> Node | None:
         """The first object, unreported if there are more."""
         return next(iter(self.values(subject, predicate)), None)
 
     def is_a(self, node: Node, *rdf_types: str) -> bool:
-        from rdflib import URIRef
-
-        return any((node, URIRef(RDF + "type"), URIRef(name)) in self.graph for name in rdf_types)
+        return any(node in self._of_type.get(name, ()) for name in rdf_types)
 
     def one(self, subject: Node, predicate: str) -> Node | None:
         """The only object; two different ones are a problem."""
@@ -191,16 +194,18 @@ class Modules:
 
     def members(self, subject: Node, predicate: str) -> list[Node]:
         """The members of the list that is the only object; [] where absent."""
-        from rdflib import URIRef
-        from rdflib.collection import Collection
-
         head = self.one(subject, predicate)
-        if head is None:
-            return []
-        if str(head) != RDF + "nil" and (head, URIRef(RDF + "first"), None) not in self.graph:
-            self.report(subject, f"{self.term(predicate)} must be a list in round brackets")
-            return []
-        return list(Collection(self.graph, head))
+        found: list[Node] = []
+        seen: set[Node] = set()
+        while head is not None and str(head) != RDF + "nil":
+            first = self.value(head, RDF + "first")
+            if first is None or head in seen:
+                self.report(subject, f"{self.term(predicate)} must be a list in round brackets")
+                return []
+            seen.add(head)
+            found.append(first)
+            head = self.value(head, RDF + "rest")
+        return found
 
     def label(self, subject: Node, *predicates: str, required: str = "") -> Label:
         """The texts of the first predicate that has any. `required`: what to call it when a language is missing."""
@@ -241,12 +246,12 @@ class Modules:
                 near = suggestion(local_name(predicate), [local_name(term) for term in known])
                 self.report(subject, f"{self.term(predicate)} is not a term for {what}", near)
 
-    def declared(self) -> Iterator[tuple[Node, str]]:
-        """Every (subject, type IRI)."""
-        from rdflib import URIRef
+    def types(self) -> list[str]:
+        """IRIs of all types that something has."""
+        return sorted(self._of_type)
 
-        for subject, _, kind in sorted(self.graph.triples((None, URIRef(RDF + "type"), None)), key=str):
-            yield subject, str(kind)
+
+_NOTHING: Final[dict[str, list[Node]]] = {}
 
 
 def is_iri(node: Node) -> bool:
