@@ -37,7 +37,7 @@ from kg.model.changes import (
     Source,
     Split,
 )
-from kg.model.intervals import OPEN, Interval
+from kg.model.intervals import Interval
 from kg.query.algebra import (
     Cmp,
     Comparison,
@@ -126,6 +126,8 @@ async def answers(store: Store, scope: Scope, system: int | None = None) -> list
 class StoreContract:
     """What every store must do."""
 
+    current: Store
+
     async def make(self, schema: Schema) -> Store:
         """An empty store, migrated to `schema`."""
         raise NotImplementedError  # the subclass says which
@@ -136,10 +138,10 @@ class StoreContract:
 
     @pytest.fixture
     async def store(self) -> Any:
-        made = await self.make(FIRM_SCHEMA)
-        yield made
-        assert await made.check() == ()
-        await made.close()
+        self.current = await self.make(FIRM_SCHEMA)
+        yield self.current
+        assert await self.current.check() == ()
+        await self.current.close()
 
     # ------------------------------------------------------------ claims
 
@@ -407,7 +409,7 @@ class StoreContract:
         await commit(store, firm("a/1", name="Secret Name 2", uscc="U1"), supplies("a", "a/1", "a/2"))
         await store.erase(EraseRequest(entity, "asked for", author="m"), now=NOW + 10 * DAY)
         await store.erase(EraseRequest(second, "asked for", property="grade"), now=NOW + 11 * DAY)
-        store = await self.reopen(store)
+        store = self.current = await self.reopen(store)
         for system in (made.system, None):
             (row,) = await self._firms(store, system=system)
             assert (row["name"], row["grade"]) == ("B", None)
@@ -498,7 +500,7 @@ class StoreContract:
     async def test_what_was_committed_is_there_after_a_restart(self, store: Store) -> None:
         await commit(store, firm("a/1", name="A", uscc="U1"))
         before, clock = await answers(store, ALL), await store.clock()
-        store = await self.reopen(store)
+        store = self.current = await self.reopen(store)
         assert await answers(store, ALL) == before
         assert await store.clock() == clock
 
@@ -533,6 +535,3 @@ class StoreContract:
 def _by_ids(ids: tuple[str, ...]) -> Query:
     obj = Obj((Field("id", Leaf(Meta(MetaName.ID))),))
     return Query((Root("rows", Select(Ids("Firm", ids), Rows(obj))),), now=instant(0))
-
-
-__all__ = ["OPEN", "StoreContract"]

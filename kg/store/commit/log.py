@@ -1,8 +1,9 @@
 """Statements and their log: enough to play a line again without one run.
 
 A statement that stands in the line as its own row, whole, needs no log entry. Any other (a patch, an end, one
-that was cut by what followed or joined with an equal neighbour) is kept as a claim row that nobody can ever
-read: of level `OPEN` and with an empty system interval `[t, t)`. Its `anchors` are (level, flags).
+that was cut by what followed or joined with an equal neighbour), and any in a commit that patched its line, is
+kept as a claim row that nobody can ever read: of level `OPEN` and with an empty system interval `[t, t)`. Its
+`anchors` are (level, flags).
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ def statements_of(
     """All statements ever made on a line of this level in their order, each with its run; of retracted runs none."""
     found: list[tuple[tuple[int, int, int], Statement, str]] = []
     retractions: list[tuple[int, str]] = []
+    patched = {r.system_from for r in rows if r.level == OPEN and r.anchors[0] == level and r.anchors[1] & PATCH}
     for row in rows:
         if row.level == OPEN:
             of_level, flags = row.anchors
@@ -86,7 +88,7 @@ def statements_of(
             found.append(((row.system_from, 0, row.row), statement, row.run))
         elif row.level == level:
             statement = Statement(Interval(row.valid_from, row.valid_to), payload_of(row))
-            if runs.get(row.system_from) == row.run:
+            if runs.get(row.system_from) == row.run and row.system_from not in patched:
                 found.append(((row.system_from, 1, row.row), statement, row.run))
             found += [((row.system_from, 2, row.row), statement, run) for run in affirmed.get(row.row, ())]
     found.sort(key=lambda item: item[0])

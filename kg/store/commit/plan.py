@@ -228,8 +228,9 @@ def _write_line(
         else:
             ops.insert.append(row_of(segment, level, OPEN))
     ops.close += [row for number, row in line.stored.items() if number not in kept]
+    patched = any(said.patch for said in line.said)
     for said in line.said:
-        if not stands(said, line.segments):
+        if patched or not stands(said, line.segments):
             entry = Segment(said.valid.start, said.valid.end, said.payload, (level, said.flags))
             ops.insert.append(row_of(entry, OPEN, system))
     for taken in line.retracted:
