@@ -26,7 +26,7 @@ from kg.schema.identifiers import check_character
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kg.schema.types import Scheme
+    from kg.schema.types import Schema
 
 FOLDER = Path(__file__).parent / "park"
 SYNTHETIC = "synthetic"
@@ -61,16 +61,16 @@ def picks(among: Iterable[T], count: int, *key: object) -> list[T]:
 
 
 @lru_cache(maxsize=1)
-def schemes() -> dict[str, Scheme]:
-    return dict(compile_schema().schemes)
+def schema() -> Schema:
+    return compile_schema()
 
 
 def uscc(number: int) -> str:
     """A credit code with valid check characters (GB 32100, GB 11714) in an area that does not exist."""
     body = f"MA{number:06}"
-    organisation = body + check_character(schemes()["organisationCode"], body)
+    organisation = body + check_character(schema().schemes["organisationCode"], body)
     whole = f"91999999{organisation}"
-    return whole + check_character(schemes()["uscc"], whole)
+    return whole + check_character(schema().schemes["uscc"], whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +265,7 @@ def buildings() -> list[Row]:
 # ---------------------------------------------------------------- the registry
 
 CHANGED_2025 = tuple(range(7, 300, 9))
-ENDED_2025 = (31, 88, 204, 411)
+ENDED_2025 = (31, 89, 204, 411)
 CORRECTED = 46
 
 
