@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 class Scope:
     """What a reader may see.
 
-    `level`: the highest level read. `rows`: class → predicate that its instances (and subclasses') must satisfy;
-    `classes`: None is all, else only these and their subclasses. `masks`: class or relation → properties that read as
-    null. A class, relation, property or identifier scheme of a sensitivity above `level` is masked or unseen as well.
+    `level`: the highest level read. `rows`: class → predicate that its instances (and subclasses') must satisfy; it
+    reads properties that the class itself has, declared or inherited. `classes`: None is all, else only these and their
+    subclasses. `masks`: class or relation → properties that read as null. A class, relation, property or identifier
+    scheme of a sensitivity above `level` is masked or unseen as well.
     """
 
     level: int = 0
@@ -94,18 +95,20 @@ class Limits:
     """What a scope hides of a schema."""
 
     def __init__(self, schema: Schema, scope: Scope) -> None:
+        from kg.query.validate import validate_predicate
+
         self.schema = schema
         self.scope = scope
         self._masked: dict[str, frozenset[str]] = {}
         self._seen: dict[str, Predicate | None] = {}
         for name in (*(scope.classes or ()), *scope.rows):
             if name not in schema.classes:
-                raise ScopeDenied(
-                    "The scope names a class that the ontology does not have",
-                    field="scope",
-                    value=name,
-                    remedy="Correct the grant from which the scope was made.",
-                )
+                raise _faulty("The scope names a class that the ontology does not have", name)
+        for name, where in scope.rows.items():
+            try:
+                validate_predicate(where, schema, name)
+            except QueryError as error:
+                raise _faulty(f"The scope's condition on {name} has no meaning: {error}", name) from error
 
     @cached_property
     def none(self) -> bool:
@@ -215,6 +218,10 @@ class Limits:
     def masked_anywhere(self) -> frozenset[str]:
         """Names that are masked on any class: claims may be of other classes than their entity."""
         return frozenset().union(*(self.masked(name) for name in self.schema.concrete(ROOT_CLASS)))
+
+
+def _faulty(message: str, name: str) -> ScopeDenied:
+    return ScopeDenied(message, field="scope", value=name, remedy="Correct the grant from which the scope was made.")
 
 
 def both(*items: Predicate | None) -> Predicate | None:

@@ -110,6 +110,11 @@ def validate(query: Query, schema: Schema) -> None:
             checker.action(root.action, outer=None, ranged=False)
 
 
+def validate_predicate(where: Predicate, schema: Schema, cls: str) -> None:
+    """The same of a predicate on rows of a class that reads what every instance has."""
+    _Checker(schema).predicate(where, RowContext(cls, (cls,)))
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """A remedy for a name that is not among the known ones."""
     options = sorted(known)
