@@ -12,29 +12,35 @@ from kg.errors import StoreBusy
 from kg.query.algebra import Time
 from kg.query.secure import EVERYTHING, PUBLIC, Scope
 from kg.settings import Settings
-from kg.store.memory import MemoryStore
+from kg.store.open import open_store
 from kg.testing.schemas import PARK
 from tests.api.graphql import park
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from api.graphql.schema import GraphQLApi
+    from kg.store.base import Store
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-async def loaded(anyio_backend: str) -> tuple[MemoryStore, dict[str, str]]:
-    store = MemoryStore(PARK)
-    return store, await park.load(store)
+@pytest.fixture(scope="module", params=["memory:", "sqlite"])
+async def loaded(
+    request: pytest.FixtureRequest, anyio_backend: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Store, dict[str, str]]]:
+    url = request.param if request.param != "sqlite" else f"sqlite:///{tmp_path_factory.mktemp('graphql')}/park.db"
+    async with await open_store(url, PARK) as store:
+        yield store, await park.load(store)
 
 
 @pytest.fixture
-def engine(api: GraphQLApi, loaded: tuple[MemoryStore, dict[str, str]]) -> Engine:
+def engine(api: GraphQLApi, loaded: tuple[Store, dict[str, str]]) -> Engine:
     return Engine(api, loaded[0], Settings(), lambda: park.NOW)
 
 
 @pytest.fixture
-def ids(loaded: tuple[MemoryStore, dict[str, str]]) -> dict[str, str]:
+def ids(loaded: tuple[Store, dict[str, str]]) -> dict[str, str]:
     return loaded[1]
 
 
@@ -109,7 +115,8 @@ async def test_supply_upstream(engine: Engine, ids: dict[str, str]) -> None:
 
 
 async def test_paths(engine: Engine, ids: dict[str, str]) -> None:
-    text = """query($start: ID!, $ends: [ID!]!) { paths(from: $start, to: $ends, relations: [suppliedBy, locatedIn, contains])
+    text = """query($start: ID!, $ends: [ID!]!) { paths(from: $start, to: $ends,
+        relations: [suppliedBy, locatedIn, contains])
         { depth via nodes { name } end { __typename } } }"""
     data = await ask(engine, text, start=ids["l"], ends=[ids["b"], ids["p1"]])
     assert data["paths"] == [
@@ -248,7 +255,7 @@ async def test_what_is_not_ours_is_hidden_and_logged(
 
 
 async def test_a_statement_that_takes_too_long_is_given_up(
-    api: GraphQLApi, monkeypatch: pytest.MonkeyPatch, loaded: tuple[MemoryStore, dict[str, str]]
+    api: GraphQLApi, monkeypatch: pytest.MonkeyPatch, loaded: tuple[Store, dict[str, str]]
 ) -> None:
     import asyncio
 
