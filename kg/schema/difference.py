@@ -128,7 +128,7 @@ def _class(old: EntityClass, new: EntityClass, before: Schema, after: Schema) ->
     if old.closed != new.closed:
         word = "is closed" if new.closed else "is no longer closed"
         yield SchemaChange(name, "closed changed", word, Severity.NONE, Severity.NOTICE)
-    yield from text_changes(name, old, new, ("module", "iri", "alignments"))
+    yield from text_changes(name, old, new, ("iri", "alignments"))
     yield from property_changes(
         name,
         {p.name: p for p in old.properties if p.owner == old.name},

@@ -31,8 +31,11 @@ def to_json(schema: Schema) -> str:
 
 
 def content_hash(schema: Schema) -> str:
-    """sha256 (hex) of all that the schema means; prefixes and `schema.hash` do not count."""
-    return hashlib.sha256(_dumps({"format": FORMAT, **_meaning(schema)})).hexdigest()
+    """sha256 (hex) of all that the schema means; prefixes, names of files and `schema.hash` do not count."""
+    meaning = _meaning(schema)
+    for cls in meaning["classes"].values():
+        cls.pop("module", None)
+    return hashlib.sha256(_dumps({"format": FORMAT, **meaning})).hexdigest()
 
 
 def hashed(schema: Schema) -> Schema:

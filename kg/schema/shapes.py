@@ -126,7 +126,7 @@ class ShapeReader:
             )
             return None
         self._check_terms(shape, path)
-        name, label, definition = self._term(path)
+        name, label, definition = self._term(shape, path)
         if not name:
             return None
         datatype, target = self._datatype(shape, path)
@@ -169,13 +169,12 @@ class ShapeReader:
         modules.unknown_terms(shape, JW, ON_PROPERTY | ON_SHAPE, "a property shape")
         modules.unknown_terms(path, JW, ON_PROPERTY, "a property")
 
-    def _term(self, path: Node) -> tuple[str, Label, Label]:
+    def _term(self, shape: Node, path: Node) -> tuple[str, Label, Label]:
         if path not in self._terms:
             if not self.modules.predicates(path):
-                self.modules.problems.add(
-                    "",
-                    self.modules.show(path),
-                    "is used as a path, but nothing declares it",
+                self.modules.report(
+                    shape,
+                    f"its sh:path {self.modules.show(path)} is declared nowhere",
                     f"Write: {self.modules.show(path)} a owl:DatatypeProperty ; "
                     'rdfs:label "…"@en , "…"@zh ; skos:definition "…"@en , "…"@zh .',
                 )

@@ -140,7 +140,7 @@ class EntityClass:
     properties: tuple[Property, ...] = ()
     closed: bool = False
     sensitivity: int = 0
-    module: str = ""  # the ontology module that declares it
+    module: str = ""  # the file that declares it, without its ending; not part of the hash
     graphql_name: str = ""  # as in GraphQL; default: name
     alignments: tuple[tuple[str, str], ...] = ()
 

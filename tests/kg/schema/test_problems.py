@@ -132,8 +132,8 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "no path": (":Crane sh:property [ sh:datatype xsd:int ] .", ":Crane", "has no path", ""),
     "undeclared property": (
         ":Crane sh:property [ sh:path :load ; sh:datatype xsd:int ] .",
-        ":load",
-        "nothing declares it",
+        ":Crane :load",
+        "its sh:path :load is declared nowhere",
         "owl:DatatypeProperty",
     ),
     "unused property": (LOAD, ":load", "no shape uses it", "sh:property"),
