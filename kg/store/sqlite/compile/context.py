@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from kg.store.sqlite.layout import Layout, Slot
 
 Transform = "Callable[..., Any]"
+_PLACEHOLDER = re.compile(r"\?(\d+)")
 
 
 class Params:
@@ -36,6 +39,19 @@ class Params:
             self.makers.append((by, key[1]))
             found = self._known[key] = f"?{len(self.makers)}"
         return found
+
+    def trimmed(self, sql: str) -> str:
+        """The finished statement, once the last parameters that it does not use after all are dropped."""
+        # SQLite counts to the highest number, so that an unused one before it costs nothing.
+        while self.makers and not re.search(rf"\?{len(self.makers)}(?!\d)", sql):
+            self.makers.pop()
+        return sql
+
+    def keep_used(self, sql: str) -> Params:
+        """Without the parameters behind the last one that the text uses: SQLite counts up to that."""
+        last = max((int(number) for number in _PLACEHOLDER.findall(sql)), default=0)
+        del self.makers[last:]
+        return self
 
     def bind(self, constants: Sequence[Any]) -> tuple[Any, ...]:
         return tuple([constants[at[0]] if by is None else by(*[constants[i] for i in at]) for by, at in self.makers])

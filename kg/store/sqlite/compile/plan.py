@@ -58,7 +58,7 @@ class Compiler:
         parts: list[str] = ["'{'"]
         for i, root in enumerate(self.query.roots):
             parts += [*(["','"] if i else []), text_of_key(root.key), self._root(root.action, at)]
-        return Plan(f"select {concatenated([*parts, chr(39) + '}' + chr(39)])}", self.params)
+        return Plan(self.params.trimmed(f"select {concatenated([*parts, chr(39) + '}' + chr(39)])}"), self.params)
 
     def compile_rows(self) -> Plan:
         """For a query of one root that lists rows: a row of the result for each, instead of one text."""
@@ -66,7 +66,7 @@ class Compiler:
         action = self.query.roots[0].action
         if len(self.query.roots) != 1 or not isinstance(action, a.Select) or not isinstance(action.shape, a.Rows):
             raise QueryError("Only a list of rows is streamed", remedy="Ask for one root with Rows.")
-        return Plan(pages.rows_statement(self, action, action.shape, at), self.params)
+        return Plan(self.params.trimmed(pages.rows_statement(self, action, action.shape, at)), self.params)
 
     def _root(self, action: a.Select | a.Aggregate | a.Fixed, at: At) -> str:
         match action:
