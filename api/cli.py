@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands import asking, changing, ontology, stores
+from api.commands import asking, changing, demo, ontology, stores
 from kg.errors import JingweiError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ for command in (
     changing.load,
     asking.query,
     asking.serve,
+    demo.demo,
     asking.key,
     stores.export,
     stores.backup,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path  # noqa: TC003  # typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +15,10 @@ from kg.errors import QueryError, SettingsError
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Awaitable, Callable
 
     from kg.settings import Settings
+    from kg.store.base import Store
 
 
 def query(
@@ -71,25 +74,40 @@ def serve(
     grants: Annotated[Path | None, typer.Option("--grants", help="Which API key reads what.")] = None,
 ) -> None:
     """Serve GraphQL and its pages over HTTP until it is stopped. 启动服务。"""
-    run(_serve(settings_of(store, ontology, host=host, port=port, demo=demo, grants=grants)))
+    run(serve_store(settings_of(store, ontology, host=host, port=port, demo=demo, grants=grants)))
 
 
-async def _serve(settings: Settings) -> None:
+async def serve_store(
+    settings: Settings,
+    *,
+    clock: Callable[[], int] = now,
+    prepare: Callable[[Store], Awaitable[None]] | None = None,
+    greet: Callable[[], None] | None = None,
+) -> None:
+    """Serve until stopped. `prepare` has the store before anything is answered; `greet` runs when it listens."""
     import uvicorn
 
     from api.app import create_app
 
     listening = _listen(settings)
     async with opened(settings, create=settings.demo) as opened_store:
+        if prepare is not None:
+            await prepare(opened_store)
 
         def ready() -> None:
+            if greet is not None:
+                greet()
             address, port = listening.getsockname()[:2]
             name = f"[{address}]" if ":" in address else address
             typer.echo(f"Jingwei 经纬 answers at http://{name}:{port}/ — GraphiQL at http://{name}:{port}/graphql")
             if not settings.demo and settings.grants is None:
                 typer.echo("No grants file is set: every request will be refused (docs/operating.md).", err=True)
 
-        app = create_app(settings, opened_store.schema, opened_store, on_ready=ready)
+        # The types are a million lasting objects, in which the collector would look for garbage in vain.
+        gc.disable()
+        app = create_app(settings, opened_store.schema, opened_store, clock=clock, on_ready=ready)
+        gc.freeze()
+        gc.enable()
         config = uvicorn.Config(
             app,
             log_level=settings.log_level.lower(),

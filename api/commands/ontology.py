@@ -2,36 +2,89 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # typer reads the annotations
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.opening import JsonOption, show
+from api.commands.opening import JsonOption, OntologyOption, settings_of, show
+from kg.errors import QueryError
+
+if TYPE_CHECKING:
+    from kg.schema.types import Schema
 
 app = typer.Typer(help="Check, document and compare ontologies. 本体工具。", no_args_is_help=True)
 
 Files = Annotated[list[Path] | None, typer.Argument(help="Turtle files or folders, after those shipped.")]
+Alone = Annotated[bool, typer.Option("--alone", help="Without the modules that ship with Jingwei.")]
 
 
 @app.command()
-def check(files: Files = None, json: JsonOption = False) -> None:
-    """Compile the modules and say what must be mended; exit code 1 where something must. 校验本体。"""
-    from kg.schema.compile import compile_files, read_files
+def check(files: Files = None, alone: Alone = False, json: JsonOption = False) -> None:
+    """Say what must be mended before the modules compile; exit code 1 where something must. 校验本体。"""
+    from kg.schema.check_files import check as check_files
 
-    schema, problems = compile_files(read_files(files))
-    if json:
-        show({"problems": [str(p) for p in problems], "hash": schema.hash if schema else None})
-    else:
-        for problem in problems:
+    problems = check_files(files or [], shipped=not alone)
+    if problems:
+        if json:
+            found = [
+                {"file": p.file, "line": p.line, "subject": p.subject, "message": p.message, "remedy": p.remedy}
+                for p in problems
+            ]
+            show({"problems": found})
+        for problem in () if json else problems:
             typer.echo(str(problem), err=True)
-    if schema is None:
         raise typer.Exit(1)
     from api.graphql.schema import GraphQLApi
 
+    schema = _compiled(files or [], alone=alone)
     GraphQLApi(schema)  # names that GraphQL cannot tell apart
-    if not json:
-        typer.echo(
-            f"{len(schema.classes)} classes, {len(schema.relations)} relations, "
-            f"{len(schema.schemes)} identifier schemes; hash {schema.hash[:12]}"
-        )
+    if json:
+        show({"problems": [], "hash": schema.hash})
+        return
+    typer.echo(
+        f"{len(schema.classes)} classes, {len(schema.relations)} relations, "
+        f"{len(schema.schemes)} identifier schemes; hash {schema.hash[:12]}"
+    )
+
+
+@app.command()
+def docs(
+    ontology: OntologyOption = None,
+    language: Annotated[str, typer.Option("--language", help="en or zh.")] = "en",
+    module: Annotated[list[str] | None, typer.Option("--module", help="Only this module; may be repeated.")] = None,
+) -> None:
+    """Print the ontology as Markdown. 输出本体文档。"""
+    from kg.schema.compile import load_schema
+    from kg.schema.document import document
+
+    if language not in {"en", "zh"}:
+        raise QueryError("There is no such language", field="--language", value=language, remedy="Say en or zh.")
+    settings = settings_of(None, ontology)
+    typer.echo(document(load_schema(settings.ontology, settings.cache_dir), language, module))
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="Turtle file or folder as it was.", exists=True)],
+    after: Annotated[Path, typer.Argument(help="As it is to be.", exists=True)],
+    alone: Alone = False,
+    json: JsonOption = False,
+) -> None:
+    """Say what a change breaks for stored data and for API users, worst first. 比较两版本体。"""
+    from kg.schema.difference import diff as differences
+
+    changes = differences(_compiled([before], alone=alone), _compiled([after], alone=alone))
+    if json:
+        show([{name: str(getattr(c, name)) for name in c.__slots__} for c in changes])
+        return
+    for change in changes:
+        typer.echo(str(change))
+    if not changes:
+        typer.echo("They mean the same.")
+
+
+def _compiled(paths: list[Path], *, alone: bool) -> Schema:
+    from kg.schema.compile import compile_schema
+
+    return compile_schema(paths, shipped=not alone)

@@ -1,0 +1,90 @@
+"""`jingwei demo`: load the synthetic park, ask one question, serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import orjson
+import typer
+
+from api.commands.asking import serve_store
+from api.commands.opening import OntologyOption, StoreOption, opened, run, settings_of
+
+if TYPE_CHECKING:
+    from kg.ingest.manifest import Manifest
+    from kg.settings import Settings
+    from kg.store.base import Store
+
+DEFAULT_STORE = "sqlite:///var/demo.db"
+
+
+def demo(
+    store: StoreOption = None,
+    ontology: OntologyOption = None,
+    host: Annotated[str | None, typer.Option("--host", help="A loopback address.")] = None,
+    port: Annotated[int | None, typer.Option("--port", "-p", help="0 takes a free one.")] = None,
+    only_load: Annotated[bool, typer.Option("--only-load", help="Load and ask, but do not serve.")] = False,
+) -> None:
+    """Load a small synthetic park, ask one question and serve it on this machine. 演示：载入示例园区并启动服务。"""
+    from kg.ingest.manifest import micros, read_manifest
+
+    settings = settings_of(store or DEFAULT_STORE, ontology, host=host, port=port, demo=True)
+    manifest = read_manifest(park_folder() / "park.yaml")
+    told: list[str] = []
+
+    async def prepare(opened_store: Store) -> None:
+        await load_park(opened_store, manifest, settings)
+        told.append(await _asked(opened_store, manifest, settings))
+
+    async def load_only() -> None:
+        async with opened(settings, create=True) as opened_store:
+            await prepare(opened_store)
+
+    if only_load:
+        run(load_only())
+        typer.echo(told[0])
+        return
+    run(
+        serve_store(
+            settings,
+            clock=lambda: micros(manifest.today),
+            prepare=prepare,
+            greet=lambda: typer.echo(told[0]),
+        )
+    )
+
+
+def park_folder() -> Path:
+    """Where the park's files lie."""
+    import examples
+
+    return Path(examples.__file__).parent / "park"
+
+
+async def load_park(store: Store, manifest: Manifest, settings: Settings) -> None:
+    """Load what is not loaded yet; a line a file on standard error."""
+    from kg.ingest.manifest import load_all
+    from loaders.registry import open_table
+
+    async for done in load_all(store, park_folder(), manifest, open_table, timezone=settings.timezone):
+        counts = f"{done.receipt.read} read, {done.receipt.rejected} rejected"
+        typer.echo(f"{done.step.recorded:%Y-%m-%d} {done.step.file}: {counts}", err=True)
+
+
+async def _asked(store: Store, manifest: Manifest, settings: Settings) -> str:
+    """The manifest's first question with its answer, as people read it."""
+    from api.graphql.engine import Engine, Request
+    from api.graphql.schema import GraphQLApi
+    from api.page import example
+    from kg.ingest.manifest import micros
+    from kg.query.secure import EVERYTHING
+
+    api = GraphQLApi(store.schema, type_prefix=settings.type_prefix, field_prefix=settings.field_prefix)
+    engine = Engine(api, store, settings, lambda: micros(manifest.today))
+    asked = manifest.questions[0] if manifest.questions else None
+    text = asked.query if asked else example(api)
+    answer = await engine.answer(Request(text), EVERYTHING)
+    shown = orjson.dumps(orjson.loads(answer.body), option=orjson.OPT_INDENT_2).decode()
+    head = f"{asked.zh} · {asked.en}\n" if asked else ""
+    return f"{head}{text.strip()}\n{shown}"
