@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -132,6 +133,12 @@ class Assembly:
                     near = suggestion(local_name(iri), names.values())
                     modules.report(
                         node, f"rdfs:subClassOf {modules.show(parent)}: no such class", near or "Declare it, too."
+                    )
+                elif near := next((held for held in own if _alike(held, namespace_of(iri))), ""):
+                    modules.report(
+                        node,
+                        f"rdfs:subClassOf {modules.show(parent)}: no such class, and its namespace is nearly {near}",
+                        "Correct the prefix.",
                     )
             out[name] = tuple(sorted(parents)) or (() if name == ROOT_CLASS else (ROOT_CLASS,))
         return out
@@ -343,3 +350,8 @@ class Assembly:
             {name: frozenset(p.name for p in cls.properties) for name, cls in classes.items()},
             {name: frozenset(held) for name, held in related.items()},
         )
+
+
+def _alike(known: str, namespace: str) -> bool:
+    """Whether a namespace is a mistyped one; it would pass for a public vocabulary otherwise."""
+    return SequenceMatcher(None, known, namespace).ratio() > 0.95

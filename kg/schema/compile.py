@@ -13,6 +13,7 @@ from functools import lru_cache
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -64,9 +65,9 @@ def load_schema(paths: Sequence[Path] | None = None, cache_dir: Path | None = No
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         # Renamed into place, so that another process never reads half of it.
-        part = cached.with_suffix(f".{sha256(str(id(schema)).encode()).hexdigest()[:12]}.part")
-        part.write_text(to_json(schema), encoding="utf-8")
-        part.replace(cached)
+        with NamedTemporaryFile("w", encoding="utf-8", dir=cache_dir, suffix=".part", delete=False) as part:
+            part.write(to_json(schema))
+        Path(part.name).replace(cached)
     except OSError as error:
         _log.warning("The compiled schema cannot be cached in %s: %s", cache_dir, error)
     return schema

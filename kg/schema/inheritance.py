@@ -137,6 +137,14 @@ class Inheritance:
                 self.modules.report(
                     below.node, f"{term} is given here, but not on {above.owner}", f"Move it to {above.owner}."
                 )
+        if above.owner != below.owner:
+            for term in ("indexed", "searchable", "sensitivity"):
+                if getattr(second, term) > getattr(first, term):
+                    self.modules.report(
+                        below.node,
+                        f"jw:{term} is given here, but not on {above.owner}",
+                        f"Move it to {above.owner}: the property is held in one place for all its classes.",
+                    )
         merged = self._tightened(above, below)
         return PropertyShape(below.node, above.path, above.owner, merged)
 

@@ -5,7 +5,9 @@ rdflib is imported here and only when something is read, so that a start from th
 
 from __future__ import annotations
 
+import logging
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from kg.schema.problems import suggestion
@@ -13,7 +15,7 @@ from kg.schema.types import Label
 from kg.schema.vocabulary import OWL, RDF, RDFS, SH, SKOS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rdflib.term import Node
 
@@ -52,7 +54,8 @@ class Modules:
             )
             return
         try:
-            graph.parse(data=text, format="turtle")
+            with _ill_typed_literals_unlogged():
+                graph.parse(data=text, format="turtle")
         except BadSyntax as error:
             reason = re.search(r"Bad syntax \((.*)\) at \^", str(error.message), re.DOTALL)
             self.problems.add(
@@ -249,6 +252,18 @@ class Modules:
     def types(self) -> list[str]:
         """IRIs of all types that something has."""
         return sorted(self._of_type)
+
+
+@contextmanager
+def _ill_typed_literals_unlogged() -> Iterator[None]:
+    """rdflib logs a stack trace for "2023-02-30"^^xsd:date; we report it where it is used."""
+    logger = logging.getLogger("rdflib.term")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 _NOTHING: Final[dict[str, list[Node]]] = {}

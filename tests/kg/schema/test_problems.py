@@ -241,6 +241,14 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         ':code a jw:IdentifierScheme ; jw:pattern "[0-9]+" ; rdfs:label "C"@en , "码"@zh .',
         ":Yard :name", "given here, but not on Thing", "Move it",
     ),
+    "index only below": (
+        ":Yard sh:property [ sh:path :name ; sh:datatype xsd:string ; sh:maxCount 1 ; jw:indexed true ] .",
+        ":Yard :name", "jw:indexed is given here, but not on Thing", "Move it",
+    ),
+    "mistyped namespace": (
+        ":Crane rdfs:subClassOf <https://example.org/yards#Machine> .",
+        ":Crane", "its namespace is nearly https://example.org/yard#", "Correct the prefix",
+    ),
     "no common value": (
         with_load('sh:datatype xsd:string ; sh:in ( "A" )', ':Yard rdfs:subClassOf :Crane ; sh:property '
                   '[ sh:path :load ; sh:datatype xsd:string ; sh:in ( "B" ) ] .'),
@@ -506,6 +514,11 @@ def test_cardinality_of_relations() -> None:
     relation = schema.relations["standsIn"]
     assert (relation.min_count, relation.max_count) == (1, 2)
     assert schema.classes["Crane"].property("standsIn") is None
+
+
+def test_ill_typed_literals_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    assert problems(CASES["impossible date"][0])
+    assert not caplog.records
 
 
 def test_two_shapes_on_one_class_both_hold() -> None:
