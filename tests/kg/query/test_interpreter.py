@@ -212,6 +212,20 @@ def test_walks_end_on_cycles_and_take_the_canonical_path(ask: Any) -> None:
     assert got(ask(Select(Ids("Enterprise", ("e2",)), One(obj(down=nested))))["down"]) == ["e1", "e3", "e4", "e5"]
 
 
+def test_the_path_goes_by_the_least_ids_and_the_first_step(park: Any, ask: Any) -> None:
+    park.relate("s7", "suppliesTo", "e1", "e3", product="p2")
+    park.relate("s8", "suppliesTo", "e2", "e4", product="p2")
+    park.relate("s9", "suppliesTo", "e4", "e2", product="p2")
+    steps = (("suppliesTo", False), ("suppliesTo", True))
+    shape = Rows(obj(id=ID, path=Leaf(Meta(MetaName.PATH)), via=Leaf(Meta(MetaName.VIA))))
+    walk = Walk(steps, "Enterprise", 2, 2, Ids("Enterprise", ("e1",)))
+    assert ask(Select(walk, shape), PUBLIC) == [
+        {"id": "e4", "path": ["e1", "e2", "e4"], "via": ["suppliesTo", "suppliedBy"]}
+    ]
+    walk = Walk(steps[::-1], "Enterprise", 2, 2, walk.start)
+    assert ask(Select(walk, shape), PUBLIC)[0]["via"] == ["suppliesTo", "suppliesTo"]
+
+
 def test_search_ranks(ask: Any) -> None:
     select = Select(
         Match("Thing", "ji"), Rows(obj(id=ID, rank=Leaf(Meta(MetaName.RANK)))), order=(Order(Meta(MetaName.RANK)),)

@@ -122,6 +122,11 @@ def test_a_filter_given_on_a_step_is_rewritten_too(ask: Any) -> None:
     select = Select(Ids("Enterprise", ("e2",)), One(Obj((Field("it", ids(step)),))))
     assert got(ask(select)["it"]) == ["e3"]
     assert got(ask(select, SOME)["it"]) == []
+    # Nor does the filter as it was given tell of e4 by leaving e3 out.
+    step = Step("suppliesTo", True, "Enterprise", Not(to_e4))
+    select = Select(Ids("Enterprise", ("e2",)), One(Obj((Field("it", ids(step)),))))
+    assert got(ask(select)["it"]) == []
+    assert got(ask(select, SOME)["it"]) == ["e3"]
 
 
 def test_walks_do_not_pass_what_is_unseen(ask: Any) -> None:
