@@ -275,7 +275,6 @@ class Compiler:
         for column, to in columns.items():
             declared = self._relation_property(relation, to.property, f"{place}.{column}")
             if declared.datatype is Datatype.ENTITY:
-                self._stub(to.stub, f"{place}.{column}.stub")
                 scheme = self._scheme(to.scheme, f"{place}.{column}.scheme") if to.scheme else None
                 source = to.source or self.source.id
                 references.append((declared.name, End(self._has(column, place), "", scheme, source, "", declared.name)))

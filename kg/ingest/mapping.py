@@ -36,7 +36,6 @@ class ColumnMapping(_Part):
     # for a relation's entity-valued property: how the cell names the entity
     scheme: str = ""
     source: str = ""
-    stub: str = ""
 
 
 def _column(value: object) -> object:

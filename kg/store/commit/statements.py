@@ -199,8 +199,10 @@ class Statements:
         for name, value in relate.properties.items():
             declared = relation.property(name)
             if isinstance(value, ByRecord | ById | ByIdentifier):
-                stub = relate.stub and declared.target if declared else ""
-                references[name] = self._end_of(value, relate, level, where, name, stub=stub or "")
+                stub = declared.target if relate.stub and declared is not None else ""
+                if stub and self.w.schema.classes[stub].abstract:
+                    stub = ""  # which of its classes it is cannot be told
+                references[name] = self._end_of(value, relate, level, where, name, stub=stub)
             elif value is None and declared is not None and declared.target:
                 references[name] = None
             else:
