@@ -190,7 +190,7 @@ class _Cursors:
         return binding(select, self.schema_hash, self.scope)
 
     def decode(self, text: str, binding: str) -> Token:
-        secret: bytes = self.store.cursor_secret  # type: ignore[attr-defined]  # every store seals with its own
+        secret = self.store.cursor_secret
         return CursorCodec(secret).decode(text, binding)
 
 

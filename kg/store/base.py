@@ -99,6 +99,7 @@ class Store(ABC):
 
     url: str
     schema: Schema
+    cursor_secret: bytes  # 32 bytes of the store's own, with which its cursors are sealed
 
     @abstractmethod
     async def migrate(self, schema: Schema) -> tuple[str, ...]:

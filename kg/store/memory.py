@@ -5,6 +5,7 @@ It answers queries by the interpreter, that is, by the meaning of the algebra it
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -37,10 +38,10 @@ class MemoryStore(Store):
 
     url = "memory:"
 
-    def __init__(self, schema: Schema, *, cursor_secret: bytes = b"\0" * 32) -> None:
+    def __init__(self, schema: Schema, *, cursor_secret: bytes | None = None) -> None:
         self.schema = schema
         self.tables = Tables()
-        self.cursor_secret = cursor_secret
+        self.cursor_secret = os.urandom(32) if cursor_secret is None else cursor_secret
         self._check = shape_check(schema)
 
     async def migrate(self, schema: Schema) -> tuple[str, ...]:

@@ -82,6 +82,7 @@ class SqliteStore(Store):
                 with writing(db):
                     if not migrations.is_store(db):
                         migrations.create(db)
+            self.cursor_secret = db.execute("select value from meta where name = 'cursor_secret'").get
             self._adopt(db)
         except BaseException:
             db.close()
@@ -121,7 +122,7 @@ class SqliteStore(Store):
         db: apsw.Connection | None = getattr(self._local, "db", None)
         if db is None:
             db = connect(self._path)
-            register_cursor(db, CursorCodec(db.execute("select value from meta where name = 'cursor_secret'").get))
+            register_cursor(db, CursorCodec(self.cursor_secret))
             self._local.db = db
             self._connections.append(db)
         return db

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from kg.store.sqlite.layout import Layout, Slot
 
 Transform = "Callable[..., Any]"
-_PLACEHOLDER = re.compile(r"\?(\d+)")
 
 
 class Params:
@@ -46,12 +44,6 @@ class Params:
         while self.makers and not re.search(rf"\?{len(self.makers)}(?!\d)", sql):
             self.makers.pop()
         return sql
-
-    def keep_used(self, sql: str) -> Params:
-        """Without the parameters behind the last one that the text uses: SQLite counts up to that."""
-        last = max((int(number) for number in _PLACEHOLDER.findall(sql)), default=0)
-        del self.makers[last:]
-        return self
 
     def bind(self, constants: Sequence[Any]) -> tuple[Any, ...]:
         return tuple([constants[at[0]] if by is None else by(*[constants[i] for i in at]) for by, at in self.makers])
@@ -142,6 +134,7 @@ class Ex:
     json: bool = False
     shown: bool = False
     variants: tuple[tuple[str, Ex], ...] = ()
+    missing: str = ""  # of a many-valued one: the test of rows that do not have the property at all
 
     @property
     def textual(self) -> bool:

@@ -71,16 +71,17 @@ def prop(c: Compiler, name: str, row: Row) -> Ex:
     slot = columns.slot
     if slot is None:
         return Ex("null")
+    missing = f"{row.alias}.t in ({', '.join(map(str, columns.absent))})" if slot.many and columns.absent else ""
     single = columns.single
     if single is not None:
         taken = c.layout.columns["version", single].taken
         if not taken.intersection(columns.absent):
-            return Ex(f"{row.alias}.{single}", slot.datatype, slot.many)
+            return Ex(f"{row.alias}.{single}", slot.datatype, slot.many, missing=missing)
     cases = " ".join(
         f"when {row.alias}.t in ({', '.join(map(str, numbers))}) then {row.alias}.{column}"
         for column, numbers in columns.by_column.items()
     )
-    return Ex(f"case {cases} end", slot.datatype, slot.many)
+    return Ex(f"case {cases} end", slot.datatype, slot.many, missing=missing)
 
 
 def _texts(names: Sequence[str]) -> str:
@@ -95,9 +96,11 @@ def _claimed(c: Compiler, name: str, row: Row) -> Ex:
     declared = found[0][1]
     path = quoted(f'$."{name}"')
     value = f"({row.claim}.properties {'->' if declared.many else '->>'} {path})"
-    if len(found) < len(row.classes):
-        value = f"iif({row.claim}.cls in ({_texts([cls for cls, _ in found])}), {value}, null)"
-    return Ex(value, declared.datatype, declared.many)
+    if len(found) == len(row.classes):
+        return Ex(value, declared.datatype, declared.many)
+    there = f"{row.claim}.cls in ({_texts([cls for cls, _ in found])})"
+    missing = f"not {there}" if declared.many else ""
+    return Ex(f"iif({there}, {value}, null)", declared.datatype, declared.many, missing=missing)
 
 
 def edge(c: Compiler, name: str, row: Row) -> Ex:
@@ -256,7 +259,8 @@ def json_text(ex: Ex) -> str:
     if ex.sql == "null":
         return "'null'"
     if ex.many:
-        return f"jw_instants({ex.sql})" if ex.datatype is Datatype.INSTANT else f"coalesce({ex.sql}, '[]')"
+        text = f"jw_instants({ex.sql})" if ex.datatype is Datatype.INSTANT else f"coalesce({ex.sql}, '[]')"
+        return f"iif({ex.missing}, 'null', {text})" if ex.missing else text
     if ex.shown:
         return f"jw_shown({ex.sql})"
     match ex.datatype:

@@ -92,12 +92,15 @@ def _tie(sql: str, role: str) -> Sort:
     return Sort(sql, role, descending=False, nulls=False)
 
 
-def order_by(sorts: Sequence[Sort], *, names: bool = False) -> str:
+def order_by(sorts: Sequence[Sort], *, names: bool = False, back: bool = False) -> str:
+    """`names`: by the columns of a CTE. `back`: from the last row to the first."""
     parts = []
     for s in sorts:
         if s.sql == "null":
             continue
-        parts.append(f"{s.name if names else s.sql}{' desc' if s.descending else ''}{' nulls last' if s.nulls else ''}")
+        direction = " desc" if s.descending is not back else ""
+        nulls = f" nulls {'first' if back else 'last'}" if s.nulls else ""
+        parts.append(f"{s.name if names else s.sql}{direction}{nulls}")
     return ", ".join(parts)
 
 
@@ -304,7 +307,7 @@ def _info(c: Compiler, s: a.Select, field: a.PageField, at: At, sorts: list[Sort
                 limited = f"(select * from {p} limit min({n}, 1))" if n else f"(select * from {p} limit 1)"
                 out.append([name, f"coalesce((select {_cursor(c, s, at, sorts, 'q')} from {limited} q), 'null')"])
             case InfoPart.END:
-                last = f"min({n}, (select count(*) from {p}))" if n else f"(select count(*) from {p})"
-                rows = f"(select * from {p} limit min({last}, 1) offset max({last} - 1, 0))"
-                out.append([name, f"coalesce((select {_cursor(c, s, at, sorts, 'q')} from {rows} q), 'null')"])
+                # From the other end: SQLite reads no outer row in LIMIT and OFFSET.
+                rows = f"(select * from {p}{f' limit {n}' if n else ''}) q order by {order_by(sorts, names=True, back=True)}"
+                out.append([name, f"coalesce((select {_cursor(c, s, at, sorts, 'q')} from {rows} limit 1), 'null')"])
     return ["'{'", *_joined(out), "'}'"]
