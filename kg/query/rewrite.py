@@ -34,6 +34,7 @@ from kg.query.algebra import (
     Or,
     PageOf,
     Prop,
+    Range,
     Rows,
     Select,
     Spatial,
@@ -77,6 +78,8 @@ class Rewriter:
     def action(self, action: Select | Aggregate) -> Select | Aggregate:
         self._check_claims(action)
         source, seen = self.source(action.source)
+        if isinstance(action.time.valid, Range) or isinstance(action.time.system, Range):
+            self._check_range(seen, action.source.cls)
         ctx = context(self.schema, action.source)
         where = self._condition(action.where, ctx)
         if seen is not None:
@@ -106,6 +109,15 @@ class Rewriter:
                 field="claims",
                 value=source.cls,
                 remedy="Ask for the claims at the instants of the entity, without instants of their own.",
+            )
+
+    def _check_range(self, seen: Predicate | None, cls: str) -> None:
+        if _follows(seen):
+            raise ScopeDenied(
+                "The scope's condition on the class follows relations, and versions in a range have none",
+                field="time",
+                value=cls,
+                remedy="Ask for one instant at a time.",
             )
 
     # ------------------------------------------------------------ sources
@@ -319,6 +331,17 @@ class Rewriter:
 
 def _same(made: tuple[object, ...], given: tuple[object, ...]) -> bool:
     return len(made) == len(given) and all(map(operator.is_, made, given))
+
+
+def _follows(where: Predicate | None) -> bool:
+    match where:
+        case Exists():
+            return True
+        case And(items) | Or(items):
+            return any(map(_follows, items))
+        case Not(item):
+            return _follows(item)
+    return False
 
 
 def _first_name(expr: Expr) -> str:

@@ -53,6 +53,7 @@ def secure(query: Query, schema: Schema, scope: Scope, *, validated: bool = Fals
       ScopeDenied. So is a root that names an unseen class.
     - Claims show no property that is masked on any class, and none of unseen classes. They are ScopeDenied under
       instants of their own where the scope has row predicates on the class: these hold at the row's instants only.
+    - Versions in a range are ScopeDenied where a row predicate follows relations, which is answered at instants only.
 
     The scope's own predicates are put in as they are: they may read what the reader may not.
     QueryError for a query that is secured already, or has no meaning under the schema (`kg.query.validate`; the check

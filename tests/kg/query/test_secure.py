@@ -159,6 +159,14 @@ def test_versions_keep_to_row_predicates_each(ask: Any) -> None:
     assert [v["name"] for v in ask(select, SOME)["v"]] == ["丙设备"]
 
 
+def test_versions_in_a_range_need_a_predicate_without_relations(ask: Any) -> None:
+    supplied = Scope(3, rows={"Enterprise": Not(Exists(Step("locatedIn", True, "Plot")))})
+    assert got(ask(ids(Extent("Enterprise")), supplied)) == ["e2", "e3", "e4", "e5"]
+    with pytest.raises(ScopeDenied):
+        ask(Select(Extent("Enterprise"), IDS, time=Time(valid=Range())), supplied)
+    assert got(ask(Select(Extent("Plot"), IDS, time=Time(valid=Range())), supplied)) == ["plot"]
+
+
 # ---------------------------------------------------------------- properties
 
 
