@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import orjson
-from graphql import GraphQLError
+from graphql import FieldNode, FragmentSpreadNode, GraphQLError, InlineFragmentNode
 
 from api.graphql.compile import Compiled, Compiler, Limits
-from api.graphql.operation import Documents, RequestRefused, TextLimits
+from api.graphql.introspect import ROOTS, Introspector
+from api.graphql.operation import Document, Documents, RequestRefused, TextLimits
 from kg.errors import JingweiError, LimitExceeded
 from kg.query.algebra import Fixed, Root, Select, Time
 from kg.query.cursor import CursorCodec, Token, binding
+from kg.query.secure import PUBLIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from graphql import FragmentDefinitionNode, GraphQLResolveInfo, OperationDefinitionNode
+    from graphql.execution.values import VariableValues
 
     from api.graphql.schema import GraphQLApi
     from kg.query.secure import Scope
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _CONSTANT_ANSWERS: Final = 8
+_INTROSPECTION: Final = frozenset({*ROOTS, "__typename"})
 _REMEDY: Final = "Compare with the schema at /schema.graphql, or ask in GraphiQL, which completes names."
 
 
@@ -80,7 +84,10 @@ class Engine:
             document = self.documents.read(request.text)
             operation = document.operation(request.operation)
             variables = self.documents.variables(operation, request.variables)
-            plain = plainly or not self._generated(operation, document.fragments)
+            roots = _roots(operation, document.fragments)
+            if not plainly and roots and roots <= _INTROSPECTION:
+                return await self._introspect(request, document, operation, variables)
+            plain = plainly or not all(self._is_generated(name) for name in roots)
             cursors = _Cursors(self.store, self.api.schema.hash, scope)
             compiler = Compiler(
                 self.api, document.fragments, variables, limits=self.limits, cursors=cursors, plain=plain
@@ -99,14 +106,7 @@ class Engine:
             return _failed([_unexpected(error)], ran=True)
 
     async def _plainly(self, request: Request, compiled: Compiled, data: bytes) -> Answer:
-        """By Strawberry, field by field, reading generated roots from the compiled answer.
-
-        What asks for no generated root (introspection) is answered from the schema alone, and kept: it is large.
-        """
-        constant = not compiled.query.roots and not request.variables
-        kept = (request.text, request.operation)
-        if constant and kept in self._constant:
-            return self._constant[kept]
+        """By Strawberry, field by field, reading generated roots from the compiled answer."""
         context = _Plain(orjson.loads(data), {key: error for _, key, error in compiled.faults})
         result: Any = await self.api.strawberry.execute(
             request.text,
@@ -117,34 +117,29 @@ class Engine:
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             body["errors"] = [formatted(error) for error in result.errors]
-        answer = Answer(orjson.dumps(body), ran=True, errors=len(result.errors or ()))
-        if constant and len(self._constant) < _CONSTANT_ANSWERS:
+        return Answer(orjson.dumps(body), ran=True, errors=len(result.errors or ()))
+
+    async def _introspect(
+        self, request: Request, document: Document, operation: OperationDefinitionNode, variables: VariableValues
+    ) -> Answer:
+        """From the schema alone, in a thread; kept where it has no variables, since it is large and stays the same."""
+        kept = (request.text, request.operation)
+        if not request.variables and kept in self._constant:
+            return self._constant[kept]
+        compiler = Compiler(
+            self.api, document.fragments, variables, limits=self.limits, cursors=_Cursors(self.store, "", PUBLIC)
+        )
+        introspector = Introspector(self.api.core, compiler.collector, variables)
+        data = await asyncio.to_thread(lambda: orjson.dumps({"data": introspector.answer(operation)}))
+        answer = Answer(data, ran=True)
+        if not request.variables and len(self._constant) < _CONSTANT_ANSWERS:
             self._constant[kept] = answer
         return answer
 
-    def _generated(self, operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> bool:
-        """Whether every root field is generated; one that is left out at run time does no harm."""
+    def _is_generated(self, root: str) -> bool:
         query = self.api.core.query_type
         assert query is not None
-        stack = [operation.selection_set]
-        seen: set[str] = set()
-        while stack:
-            for node in stack.pop().selections:
-                match node.kind:
-                    case "field":
-                        name = node.name.value  # type: ignore[attr-defined]
-                        if name != "__typename" and (
-                            name not in query.fields or self.api.meaning(query.fields[name]) is None
-                        ):
-                            return False
-                    case "inline_fragment":
-                        stack.append(node.selection_set)  # type: ignore[attr-defined]
-                    case _:
-                        name = node.name.value  # type: ignore[attr-defined]
-                        if name not in seen:
-                            seen.add(name)
-                            stack.append(fragments[name].selection_set)
-        return True
+        return root == "__typename" or (root in query.fields and self.api.meaning(query.fields[root]) is not None)
 
     async def _data(self, compiled: Compiled, scope: Scope) -> bytes:
         """The answer's `data`. Raises what the store raises, and LimitExceeded after the time allowed."""
@@ -160,6 +155,23 @@ class Engine:
                 remedy="Filter more, ask for less, or raise the setting statement_timeout_seconds.",
             ) from None
         return answer if compiled.assemble is None else compiled.assemble(answer)
+
+
+def _roots(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> frozenset[str]:
+    """Names of all root fields, also of those that directives may leave out."""
+    stack = [operation.selection_set]
+    names: set[str] = set()
+    seen: set[str] = set()
+    while stack:
+        for node in stack.pop().selections:
+            if isinstance(node, FieldNode):
+                names.add(node.name.value)
+            elif isinstance(node, InlineFragmentNode):
+                stack.append(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                seen.add(node.name.value)
+                stack.append(fragments[node.name.value].selection_set)
+    return frozenset(names)
 
 
 def _told(compiled: Compiled, data: bytes) -> Answer:

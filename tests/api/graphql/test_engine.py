@@ -91,6 +91,13 @@ QUESTIONS = [
     "{ enterprises(first: -1) { totalCount } plots { totalCount } }",
     "{ plots { nodes { geometryArea landUse raw } } }",
     "{ __schema { queryType { name } } }",
+    """{ a: __type(name: "Enterprise") { __typename kind name interfaces { name } fields { name type { ...deep } args { name
+         defaultValue type { ...deep } } } } b: __type(name: "Nope") { name } __type(name: "Organisation") {
+         possibleTypes { name } } }
+       fragment deep on __Type { kind name ofType { kind name ofType { name ofType { name } } } }""",
+    """{ __schema { types { name kind description enumValues { name } inputFields { name defaultValue isDeprecated } }
+         directives { name locations args { name } } } }""",
+    "{ __schema { queryType { name } } plots { totalCount } }",
 ]  # fmt: skip
 
 
