@@ -198,7 +198,7 @@ class EmbeddingModel(LinkModel):
         vectors = np.ascontiguousarray(self.encode(queries))
         return np.asarray(as_real(vectors) @ as_real(self.params[self.entity_param]).T, dtype=np.float32)
 
-    def _fit(self, graph: LinkGraph, progress: Progress, checkpoint: Path | None) -> FitReport:
+    def _fit(self, graph: LinkGraph, progress: Progress, checkpoint: Path | None, /) -> FitReport:
         from kg.ml.links.training import train  # training needs this module
 
         return train(self, graph, progress, checkpoint)

@@ -66,7 +66,7 @@ class LinkModel(ABC):
         return self._fit(graph, progress, checkpoint)
 
     @abstractmethod
-    def _fit(self, graph: LinkGraph, progress: Progress, checkpoint: Path | None) -> FitReport: ...
+    def _fit(self, graph: LinkGraph, progress: Progress, checkpoint: Path | None, /) -> FitReport: ...
 
     def score_tails(self, queries: Queries) -> Floats:
         """Scores of shape (len(queries), number of entities), larger is likelier, comparable within a row.

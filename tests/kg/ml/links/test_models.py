@@ -1,5 +1,6 @@
 """What holds for every model: a save/load case, a row in the docs, clear errors."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -7,19 +8,51 @@ import numpy as np
 import pytest
 
 from kg.ml.errors import ModelFileError, NotFitted, SchemaMismatch, UnknownName, UnusableData
+from kg.ml.links.baselines import Popularity
+from kg.ml.links.blend import Blend, BlendSettings
 from kg.ml.links.complex_n3 import ComplExN3
 from kg.ml.links.embedding import EmbeddingModel, Training
 from kg.ml.links.evaluation import rank
 from kg.ml.links.facts import Facts, LinkGraph, Queries, read_triples
 from kg.ml.links.model import LinkModel, model_kinds
 from kg.ml.links.model_file import load_model, save_model
+from kg.ml.links.rules.mine import Mining
+from kg.ml.links.rules.model import Rules
+from kg.ml.links.tnt_complex import TNTComplEx
 from tests.kg.ml.conftest import toy_graph
 
 KINDS = sorted(model_kinds().items())
+assert {Popularity, TNTComplEx} <= set(model_kinds().values())
 
 
 def small(cls: type[LinkModel]) -> LinkModel:
-    return cls(Training(rank=4, epochs=2, batch=50)) if issubclass(cls, EmbeddingModel) else cls()
+    training = Training(rank=4, epochs=2, batch=50)
+    if issubclass(cls, EmbeddingModel):
+        return cls(training)
+    if issubclass(cls, Blend):
+        return cls(BlendSettings(training))
+    return cls(Mining(walks=5000)) if issubclass(cls, Rules) else cls()
+
+
+def test_every_module_with_a_model_is_walked() -> None:
+    """The walk sees what is imported: so every module under kg/ml/links that names a kind must be imported here."""
+    folder = Path(__file__).resolve().parents[4] / "kg" / "ml" / "links"
+    named = {
+        kind
+        for path in folder.rglob("*.py")
+        for kind in re.findall(r'kind: ClassVar\[str\] = "([^"]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert named == {kind for kind, _ in KINDS}
+
+
+def test_models_survive_a_static_graph_too(tmp_path: Path) -> None:
+    graph = toy_graph()
+    model = small(Blend)
+    model.fit(graph)
+    save_model(model, tmp_path / "blend.jw")
+    queries = graph.query("person 3", "leads", head_side=True)
+    again = load_model(tmp_path / "blend.jw", graph)
+    np.testing.assert_array_equal(model.score_tails(queries), again.score_tails(queries))
 
 
 @pytest.mark.parametrize(("kind", "cls"), KINDS, ids=[kind for kind, _ in KINDS])

@@ -1,0 +1,116 @@
+"""From scores to probabilities: Platt or isotonic, fitted and chosen on held-out validation data alone."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kg.ml.errors import UnusableData
+
+Reals = NDArray[np.float64]
+Method = Literal["platt", "isotonic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrator:
+    """A monotone map from score to probability, kept as knots between which it is straight.
+
+    ``method`` isotonic: ``knots`` scores and their probabilities. platt: 1 / (1 + exp(-(slope * score + offset))), with
+    ``knots`` = [slope], ``values`` = [offset].
+    """
+
+    method: Method
+    knots: Reals
+    values: Reals
+
+    def __call__(self, scores: NDArray[Any]) -> Reals:
+        """Probabilities, float64. Raises UnusableData for NaN."""
+        given = np.asarray(scores, dtype=np.float64)
+        if np.any(np.isnan(given)):
+            raise UnusableData("A score is not a number", remedy="Leave out what the model could not score.")
+        if self.method == "platt":
+            return np.asarray(1.0 / (1.0 + np.exp(-np.clip(self.knots[0] * given + self.values[0], -500.0, 500.0))))
+        return np.asarray(np.interp(given, self.knots, self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """``mean_probability``, ``frequency`` and ``count`` of each bin; bins hold (nearly) equally many cases."""
+
+    prevalence: float
+    brier: float
+    ece: float
+    mean_probability: Reals
+    frequency: Reals
+    count: NDArray[np.int64]
+
+
+def calibrate(scores: Reals, labels: NDArray[np.bool_], *, seed: int = 0) -> Calibrator:
+    """Fit both methods, choose by the Brier score of two-fold cross-validation, and fit the chosen one on everything.
+
+    Raises UnusableData for NaN, different lengths, or labels of one class only.
+    """
+    _check(scores, labels)
+    fold = np.random.default_rng(seed).permutation(len(scores)) % 2
+    methods: tuple[Method, ...] = ("platt", "isotonic")
+    errors = {}
+    for method in methods:
+        total = 0.0
+        for part in (0, 1):
+            if len(np.unique(labels[fold != part])) < 2:
+                return _fit("platt", scores, labels)
+            made = _fit(method, scores[fold != part], labels[fold != part])
+            total += float(np.sum((made(scores[fold == part]) - labels[fold == part]) ** 2))
+        errors[method] = total
+    return _fit("isotonic" if errors["isotonic"] < errors["platt"] else "platt", scores, labels)
+
+
+def _fit(method: Method, scores: Reals, labels: NDArray[np.bool_]) -> Calibrator:
+    if method == "isotonic":
+        from sklearn.isotonic import IsotonicRegression
+
+        fitted = IsotonicRegression(out_of_bounds="clip").fit(scores, labels.astype(np.float64))
+        return Calibrator("isotonic", np.asarray(fitted.X_thresholds_), np.asarray(fitted.y_thresholds_))
+    from sklearn.linear_model import LogisticRegression
+
+    spread = max(float(scores.std()), 1e-9)
+    line = LogisticRegression(C=1e6).fit((scores / spread)[:, None], labels)
+    return Calibrator("platt", np.array([float(line.coef_[0, 0]) / spread]), np.array([float(line.intercept_[0])]))
+
+
+def reliability(probabilities: Reals, labels: NDArray[np.bool_], *, bins: int = 15) -> Reliability:
+    """Brier score and expected calibration error over ``bins`` bins of equal mass. Equal probabilities may part ways
+    between bins; sorting is stable, so the result is the same each time."""
+    _check(probabilities, labels, classes=1)
+    order = np.argsort(probabilities, kind="stable")
+    sorted_p, sorted_y = probabilities[order], labels[order].astype(np.float64)
+    edges = np.linspace(0, len(order), min(bins, len(order)) + 1).astype(np.int64)
+    count = np.diff(edges)
+    mean = np.add.reduceat(sorted_p, edges[:-1]) / count
+    frequency = np.add.reduceat(sorted_y, edges[:-1]) / count
+    return Reliability(
+        float(sorted_y.mean()),
+        float(np.mean((sorted_p - sorted_y) ** 2)),
+        float(np.sum(count * np.abs(mean - frequency)) / count.sum()),
+        mean,
+        frequency,
+        count,
+    )
+
+
+def _check(scores: Reals, labels: NDArray[np.bool_], *, classes: int = 2) -> None:
+    if scores.shape != labels.shape or scores.ndim != 1 or not len(scores):
+        raise UnusableData(
+            "Scores and labels must be two columns of one length",
+            value=(scores.shape, labels.shape),
+            remedy="Give one label for each score.",
+        )
+    if not np.all(np.isfinite(scores)):
+        raise UnusableData("A score is not a finite number", remedy="Leave out what the model could not score.")
+    if len(np.unique(labels)) < classes:
+        raise UnusableData(
+            "The labels are of one class only",
+            value=bool(labels[0]),
+            remedy="A probability can be fitted only where some cases hold and some do not.",
+        )
