@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path  # noqa: TC003  # typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +13,8 @@ import typer
 from api.commands.opening import JsonOption, OntologyOption, StoreOption, instant, now, opened, run, settings_of, show
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from kg.model.changes import Receipt
 
 
@@ -66,7 +70,8 @@ def load(
             for file in files:
                 table = open_table(file, OpenOptions(encoding, separator), format_name=format_name)
                 prepared = Load(table, opened_store.schema, options)
-                receipt = await prepared.run(opened_store, now=now())
+                with rows_read(file.name) as told:
+                    receipt = await prepared.run(opened_store, now=now(), progress=told)
                 out.append((str(file), receipt, prepared.notes, prepared.rejects_path))
         return out
 
@@ -79,6 +84,24 @@ def load(
             _tell(name, receipt, notes, rejects)
     if rejected:
         raise typer.Exit(1)
+
+
+@contextmanager
+def rows_read(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A line on standard error that counts rows, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as shown:
+        task = shown.add_task(name)
+        begun = time.monotonic()
+
+        def told(read: int, rejected: int) -> None:
+            pace = read / max(time.monotonic() - begun, 1e-6)
+            shown.update(task, description=f"{name}: {read} rows, {rejected} rejected, {pace:.0f} rows/s")
+
+        yield told
 
 
 def _tell(name: str, receipt: Receipt, notes: tuple[str, ...], rejects: Path | None) -> None:
