@@ -1,4 +1,4 @@
-# ruff: noqa: S608, ISC004 - names come from the layout and the Schema; statements are long
+# ruff: noqa: ISC004 - names come from the layout and the Schema; statements are long
 """The statements that make the file. Intervals are `[vf, vt)` valid, `[sf, st)` system, `[lf, lt)` level.
 
 Partial indexes are used only where a statement says the end of time as the same literal: `CURRENT`.
@@ -143,18 +143,6 @@ INDEXES = (
     "create index tx_run on tx (run)",
     "create index idempotency_system on idempotency (system) where not recorded",
 )
-
-
-def _overlap(table: str, same: str) -> str:
-    return (
-        f"create trigger {table}_overlap before insert on {table} "
-        f"when exists (select 1 from {table} where {same} = new.{same} and st > new.sf "
-        "and sf < new.st and vf < new.vt and vt > new.vf and lf < new.lt and lt > new.lf) "
-        f"begin select raise(abort, '{table}: box overlaps a stored one'); end"
-    )
-
-
-TRIGGERS = (_overlap("version", "entity"), _overlap("edge", "edge"))
 
 
 def column(column: Column) -> tuple[str, ...]:

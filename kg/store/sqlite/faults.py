@@ -50,6 +50,11 @@ _DISK = (
     "The disk reports an error",
     "Look at the system's log; restore a backup where the file is damaged.",
 )
+_REFUSED = (
+    StoreFull,
+    "The disk took no more: a quota or a limit on the size of files is reached",
+    "Free space or raise the limit; nothing of the refused change was written.",
+)
 _RULE = (
     StoreCorrupt,
     "A rule of the store's tables was broken",
@@ -104,9 +109,15 @@ FAULTS: Final[dict[type[apsw.Error], tuple[type[JingweiError], str, str]]] = {
 """Every class of apsw's errors → ours, what to say and what to do."""
 
 
+WRITE_REFUSED: Final = frozenset({apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_TRUNCATE})
+"""What SQLite makes of EDQUOT and EFBIG; ENOSPC is SQLITE_FULL."""
+
+
 def translated(error: apsw.Error, where: str = "") -> JingweiError:
     """Our error for one of apsw's."""
     kind, message, remedy = next(FAULTS[cls] for cls in type(error).__mro__ if cls in FAULTS)
+    if getattr(error, "extendedresult", 0) in WRITE_REFUSED:
+        kind, message, remedy = _REFUSED
     return kind(f"{message}: {error}", where=where, remedy=remedy)
 
 

@@ -195,7 +195,8 @@ def register_cursor(db: apsw.Connection, codec: CursorCodec) -> None:
         vf: int | None,
         *keys: Any,
     ) -> str:
-        token = Token(Time(_when(valid), _when(system)), After(keys, row, sf, vf, edge))
+        values = tuple(key == b"\x01" if isinstance(key, bytes) else key for key in keys)
+        token = Token(Time(_when(valid), _when(system)), After(values, row, sf, vf, edge))
         return codec.encode(token, binding)
 
     db.create_scalar_function("jw_cursor", cast("Any", cursor), -1, deterministic=True)

@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from kg.schema import serialise
 from kg.schema.types import Datatype
 
 if TYPE_CHECKING:
@@ -111,6 +112,11 @@ def read(db: apsw.Connection) -> Layout:
     ):
         layout.add(Slot(kind, holder, name, Datatype(datatype), bool(many), column))
     return layout
+
+
+def stored_schemas(db: apsw.Connection) -> list[Schema]:
+    """All Schemas that the file was ever made to fit, oldest first."""
+    return [serialise.from_json(text) for (text,) in db.execute("select json from schema order by ordinal")]
 
 
 @dataclass(slots=True)

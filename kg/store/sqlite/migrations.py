@@ -11,24 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kg.errors import SchemaError, StoreCorrupt
+from kg.errors import StoreCorrupt
 from kg.model.intervals import OPEN
 from kg.query.text import index_tokens
 from kg.schema import serialise
-from kg.schema.types import Datatype
-from kg.store.evolve import changed_properties
+from kg.store.evolve import Lossy, conversions, refused
 from kg.store.sqlite import ddl
-from kg.store.sqlite.layout import ROW_BITS, grow, read
+from kg.store.sqlite.layout import ROW_BITS, grow, read, stored_schemas
 from kg.store.sqlite.values import decoder, encoder, properties_of, properties_text
 from kg.store.sqlite.writer import Writers, searchable_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import apsw
 
-    from kg.model.changes import Value
     from kg.schema.types import Schema
+    from kg.store.evolve import Conversion
     from kg.store.sqlite.layout import Kind, Layout, Slot
 
 
@@ -53,7 +50,7 @@ def is_store(db: apsw.Connection) -> bool:
 
 def create(db: apsw.Connection) -> None:
     """The tables, in the open transaction."""
-    for statement in (*ddl.TABLES, *ddl.INDEXES, *ddl.TRIGGERS):
+    for statement in (*ddl.TABLES, *ddl.INDEXES):
         db.execute(statement)
     db.execute("insert into meta (name, value) values ('format', ?)", (ddl.FORMAT,))
     db.execute("insert into meta (name, value) values ('cursor_secret', randomblob(32))")
@@ -72,7 +69,6 @@ def migrate(db: apsw.Connection, schema: Schema) -> tuple[str, ...]:
     if before is not None and before.hash == schema.hash:
         return ()
     layout = read(db)
-    old = {} if before is None else _live_slots(layout, before)
     done: list[str] = []
     growth = grow(layout, schema)
     db.executemany("insert into class_type (name, t) values (?, ?)", growth.types)
@@ -93,7 +89,7 @@ def migrate(db: apsw.Connection, schema: Schema) -> tuple[str, ...]:
     done += [f"relation {name}: added" for name, _ in growth.relations]
     done += _index(db, layout, schema)
     if before is not None:
-        done += _convert(db, layout, schema, old, before)
+        done += _convert(db, layout, schema, stored_schemas(db))
         done += _refill_words(db, layout, before, schema)
         done += _gone(before, schema)
     _views(db, layout, schema)
@@ -150,44 +146,34 @@ def _gone(before: Schema, schema: Schema) -> list[str]:
 # ---------------------------------------------------------------- conversion
 
 
-def _convert(
-    db: apsw.Connection, layout: Layout, schema: Schema, old: dict[tuple[str, str, str], Slot], before: Schema
-) -> list[str]:
+def _convert(db: apsw.Connection, layout: Layout, schema: Schema, history: list[Schema]) -> list[str]:
     """Values of changed declarations into their new slots, and the claims that say them. SchemaError names those
     that do not convert; the transaction is given up then."""
-    conversions = changed_properties(before, schema)
     bad: set[str] = set()
-    live = _live_slots(layout, schema)
-    for (owner, name), convert in sorted(conversions.items(), key=lambda item: item[0]):
+    done: list[str] = []
+    for (owner, name), convert in sorted(conversions(history, schema).items(), key=lambda item: item[0]):
         kind: Kind = "version" if owner in schema.classes else "edge"
-        if (kind, owner, name) not in live:  # an abstract class: its subclasses are named too
-            continue
-        was, now = old[kind, owner, name], live[kind, owner, name]
-        if Datatype.GEOMETRY in (was.datatype, now.datatype):
-            raise SchemaError(
-                "A geometry cannot become another datatype, nor the reverse", where=owner, field=name,
-                remedy="Declare a property of another name and load its values.",
-            )  # fmt: skip
+        holder = layout.types[owner] if kind == "version" else layout.relations[owner]
+        was, now = layout.slot(kind, holder, convert.old), layout.slot(kind, holder, convert.new)
         bad |= _convert_rows(db, owner, was, now, convert)
         bad |= _convert_claims(db, kind, owner, name, convert)
-        db.execute(
-            "insert into conversion (schema, class, property, was, became, old_column, new_column) "
-            "values (?, ?, ?, ?, ?, ?, ?)",
-            (schema.hash, owner, name, _kind_of(was), _kind_of(now), was.column, now.column),
-        )
+        if convert.moves:
+            db.execute(
+                "insert into conversion (schema, class, property, was, became, old_column, new_column) "
+                "values (?, ?, ?, ?, ?, ?, ?)",
+                (schema.hash, owner, name, _kind_of(was), _kind_of(now), was.column, now.column),
+            )
+            done.append(f"converted {owner}.{name}")
     if bad:
-        raise SchemaError(
-            f"{len(bad)} stored values do not convert: {'; '.join(sorted(bad)[:5])}",
-            remedy="Correct them first, or declare a new property instead of changing the datatype.",
-        )
-    return [f"converted {owner}.{name}" for owner, name in sorted(conversions)]
+        raise refused(bad)
+    return done
 
 
 def _kind_of(slot: Slot) -> str:
     return f"{slot.datatype.value}{'[]' if slot.many else ''}"
 
 
-def _convert_rows(db: apsw.Connection, owner: str, was: Slot, now: Slot, convert: Callable[[Value], Value]) -> set[str]:
+def _convert_rows(db: apsw.Connection, owner: str, was: Slot, now: Slot, convert: Conversion) -> set[str]:
     encode, decode = encoder(now), decoder(was)
     low, high = was.holder << ROW_BITS, (was.holder + 1) << ROW_BITS
     updates: list[tuple[Any, int]] = []
@@ -198,15 +184,29 @@ def _convert_rows(db: apsw.Connection, owner: str, was: Slot, now: Slot, convert
         value = decode(stored) if decode else stored
         try:
             updates.append((encode(convert(value)), row))
-        except (KeyError, ValueError, TypeError):
+        except Lossy:
             bad.add(f"{owner}.{now.name} = {value!r}")
-    db.executemany(f"update {now.kind} set {now.column} = ? where row = ?", updates)
+    if convert.moves:
+        # The old slot is emptied, so that what is erased later is nowhere else.
+        db.executemany(f"update {now.kind} set {now.column} = ?, {was.column} = null where row = ?", updates)
+        _move_side_rows(db, was, now, low, high)
     return bad
 
 
-def _convert_claims(
-    db: apsw.Connection, kind: Kind, owner: str, name: str, convert: Callable[[Value], Value]
-) -> set[str]:
+def _move_side_rows(db: apsw.Connection, was: Slot, now: Slot, low: int, high: int) -> None:
+    """The same in the tables of 'some value'."""
+    tables = {name for (name,) in db.execute("select name from sqlite_schema where name glob 'some_*'")}
+    if f"some_{was.column}" in tables and was.kind == "version":
+        db.execute(f"delete from some_{was.column} where row >= ? and row < ?", (low, high))
+    if f"some_{now.column}" in tables and now.kind == "version":
+        db.execute(
+            f"insert or ignore into some_{now.column} select distinct j.value, v.row "
+            f"from version v, json_each(v.{now.column}) j where v.row >= ? and v.row < ?",
+            (low, high),
+        )
+
+
+def _convert_claims(db: apsw.Connection, kind: Kind, owner: str, name: str, convert: Conversion) -> set[str]:
     table, column = ("claim", "cls") if kind == "version" else ("relation_claim", "rel")
     updates = []
     bad: set[str] = set()
@@ -216,7 +216,7 @@ def _convert_claims(
             continue
         try:
             says[name] = convert(says[name])
-        except (KeyError, ValueError, TypeError):
+        except Lossy:
             bad.add(f"{owner}.{name} = {says[name]!r}")
         updates.append((properties_text(says), row))
     db.executemany(f"update {table} set properties = ? where row = ?", updates)

@@ -26,6 +26,7 @@ class Names:
         self._db = db
         self._next_entity = 0
         self.entities: dict[str, int] = {}
+        self.fresh: set[int] = set()  # keys minted here: nothing is stored of them yet
         self.sources: dict[str, int] = {}
         self.source_ids: dict[int, str] = {}
         self.source_rows: dict[str, Source] = {}
@@ -114,3 +115,4 @@ class Names:
             self._db.executemany("insert into entity (id, key) values (?, ?)", new)
             self._next_entity += len(new)
             self.entities.update(new)
+            self.fresh.update(key for _, key in new)

@@ -245,7 +245,8 @@ class SqliteStore(Store):
             archive = Archive(path)
             try:
                 with writing(self._db):
-                    migrations.migrate(self._db, archive.schema)
+                    for schema in (*archive.earlier(), archive.schema):
+                        migrations.migrate(self._db, schema)
                     fill(self._db, Writers(layouts.read(self._db), archive.schema), archive)
             finally:
                 archive.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kg.model.rows import IdentifierRow
 from kg.store.archive import ROWS, batches
 from kg.store.sqlite.connection import head
+from kg.store.sqlite.layout import stored_schemas
 from kg.store.sqlite.names import Names
 from kg.store.sqlite.reading import CLAIM, RECORD, RECORD_ENDS, RELATION_CLAIM, RowReader
 from kg.store.sqlite.receipts import commits, receipt_text
@@ -99,6 +100,10 @@ class FileRows:
         return out
 
     @property
+    def earlier(self) -> list[Schema]:
+        return stored_schemas(self._db)[:-1]
+
+    @property
     def erased(self) -> Iterator[dict[str, Any]]:
         for seq, system, entity, name, reason, author in self._db.execute(
             "select seq, system, entity, property, reason, author from tombstone order by ordinal"
@@ -110,7 +115,7 @@ class FileRows:
 
 def as_tables(rows: FileRows) -> Tables:
     """All of it in memory."""
-    tables = Tables(sources=rows.sources, pruned_before=rows.pruned_before)
+    tables = Tables(sources=rows.sources, pruned_before=rows.pruned_before, earlier=rows.earlier)
     for kind in ROWS:
         if kind != "tx":
             table = getattr(tables, kind)

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
+from kg.errors import StoreCorrupt
 from kg.geo.geometry import bounds
 from kg.query.text import index_tokens
 from kg.schema.types import Datatype
 from kg.store.sqlite.layout import ROW_BITS
+from kg.store.sqlite.names import keys_json
 from kg.store.sqlite.values import dump, encoder, properties_text
 
 if TYPE_CHECKING:
@@ -287,6 +289,34 @@ class Writer:
             )
         for column, found in some.items():
             self.db.executemany(f"insert into some_{column} values (?, ?)", found)
+        # A row that is the only one of its entity overlaps nothing.
+        count = Counter(v.entity for v in rows)
+        self._refuse_overlaps(
+            "version",
+            "entity",
+            [
+                self.writers.cls(v.cls).number << ROW_BITS | number
+                for number, v in enumerate(rows, at - len(rows))
+                if count[v.entity] > 1 or entities[v.entity] not in self.names.fresh
+            ],
+        )
+
+    def _refuse_overlaps(self, table: str, same: str, rows: list[int]) -> None:
+        """StoreCorrupt where a new row's box meets another's; the transaction is given up then.
+
+        One statement a commit: a trigger on each row took 14 of 33 µs (docs/decisions/141-overlap-check.md).
+        """
+        found = self.db.execute(
+            f"select a.{same} from json_each(?) j cross join {table} a on a.row = j.value cross join {table} b "
+            f"on b.{same} = a.{same} and b.st > a.sf and b.row <> a.row and b.sf < a.st "
+            "and b.vf < a.vt and b.vt > a.vf and b.lf < a.lt and b.lt > a.lf limit 1",
+            (keys_json(rows),),
+        ).get
+        if found is not None:
+            raise StoreCorrupt(
+                f"Two {table} rows would hold at one point", field=same, value=found,
+                remedy="Report this: the commit was refused and nothing of it was written.",
+            )  # fmt: skip
 
     def edges(self, rows: Sequence[EdgeRow]) -> None:
         if not rows:
@@ -304,6 +334,16 @@ class Writer:
             at += 1
         for statement, values in statements.items():
             self.db.executemany(statement, values)
+        fresh, count = self.names.fresh, Counter(e.edge for e in rows)
+        self._refuse_overlaps(
+            "edge",
+            "edge",
+            [
+                self.writers.relation(e.relation).number << ROW_BITS | number
+                for number, e in enumerate(rows, at - len(rows))
+                if count[e.edge] > 1 or not (entities[e.start] in fresh or entities[e.end] in fresh)
+            ],
+        )
 
     def identifiers(self, rows: Iterable[IdentifierRow]) -> None:
         entities = self.names.entities

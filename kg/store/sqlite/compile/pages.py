@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kg.errors import QueryError
 from kg.query import algebra as a
 from kg.query.algebra import InfoPart, PagePart
+from kg.schema.types import Datatype
 from kg.store.sqlite.compile.claims import claim_ties, conflict_ties
 from kg.store.sqlite.compile.context import conditions, quoted
 from kg.store.sqlite.compile.drivers import drive
@@ -36,6 +37,7 @@ class Sort:
     name: str
     descending: bool
     nulls: bool = True
+    boolean: bool = False
 
 
 def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> str:
@@ -68,7 +70,8 @@ def order_keys(c: Compiler, s: a.Select, found: From) -> list[Sort]:
     for i, order in enumerate(s.order):
         ex = expression(c, order.expr, row)
         # A many-valued property orders by nothing.
-        out.append(Sort("null" if ex.many else ex.sql, f"k{i}", order.descending))
+        sql = "null" if ex.many else ex.sql
+        out.append(Sort(sql, f"k{i}", order.descending, boolean=ex.datatype is Datatype.BOOLEAN))
     out += ties(found)
     return out
 
@@ -181,7 +184,9 @@ def _listing(c: Compiler, s: a.Select, shape: a.Rows | a.One, found: From, sorts
         where.append(after_test(c, s.page.after, sorts, names=False))
     with_ = c.with_clause(found)
     first = limit_of(s)
-    limit = "1" if isinstance(shape, a.One) else c.params.add(first) if first else ""
+    limit = c.params.add(first) if first else ""
+    if isinstance(shape, a.One):
+        limit = f"min({limit}, 1)" if limit else "1"
     tail = f"from {found.tables} where {conditions(where)} order by {order_by(sorts)}"
     if not limit:
         return f"{with_}select {obj(c, shape.obj, found.row)} as j {tail}"
@@ -308,6 +313,7 @@ def _info(c: Compiler, s: a.Select, field: a.PageField, at: At, sorts: list[Sort
                 out.append([name, f"coalesce((select {_cursor(c, s, at, sorts, 'q')} from {limited} q), 'null')"])
             case InfoPart.END:
                 # From the other end: SQLite reads no outer row in LIMIT and OFFSET.
-                rows = f"(select * from {p}{f' limit {n}' if n else ''}) q order by {order_by(sorts, names=True, back=True)}"
+                limited = f"(select * from {p}{f' limit {n}' if n else ''})"
+                rows = f"{limited} q order by {order_by(sorts, names=True, back=True)}"
                 out.append([name, f"coalesce((select {_cursor(c, s, at, sorts, 'q')} from {rows} limit 1), 'null')"])
     return ["'{'", *_joined(out), "'}'"]

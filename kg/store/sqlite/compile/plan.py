@@ -158,7 +158,14 @@ class Compiler:
         """SQL of a row's cursor as JSON text; `alias` has the order columns."""
         ends = {"id": "null", "edge": "''", "sf": "null", "vf": "null"}
         ends.update({s.name: f"{alias}.{s.name}" for s in sorts if s.name in ends})
-        keys = [f"{alias}.{s.name}" for s in sorts if s.nulls]
+        # SQLite has no booleans: blobs of one byte stand for them.
+        keys = [
+            f"iif({alias}.{s.name} is null, null, iif({alias}.{s.name}, x'01', x'00'))"
+            if s.boolean
+            else f"{alias}.{s.name}"
+            for s in sorts
+            if s.nulls
+        ]
         arguments = [
             binding, _when(at.valid), self.params.add(LATEST_SYSTEM) if at.system is None else _when(at.system),
             ends["id"], ends["edge"], ends["sf"], ends["vf"], *keys,
