@@ -16,6 +16,7 @@ from kg.errors import QueryError, StoreError
 from kg.query.cursor import CursorCodec
 from kg.store.archive import Archive, batches, write_archive
 from kg.store.base import Clock, Position, Store
+from kg.store.commit.envelope import shape_check
 from kg.store.memory import runs_of
 from kg.store.sqlite import layout as layouts
 from kg.store.sqlite import migrations
@@ -56,14 +57,15 @@ def _wall_clock() -> int:
 class SqliteStore(Store):
     """One file. Commits run on one thread of their own, reads on `readers` others, each with its connection.
 
-    `check` judges resolved versions in commits ("" is right). Opening makes an empty file where there is none;
-    `migrate` makes it fit a Schema, and a file that has one opens with it.
+    `check` judges resolved versions in commits ("" is right; None: by the Schema's shapes). Opening makes an empty
+    file where there is none; `migrate` makes it fit a Schema, and a file that has one opens with it.
     """
 
     def __init__(self, url: str, *, readers: int = 2, check: Callable[[VersionRow], str] | None = None) -> None:
         self.url = url
         self._path = path_of(url)
         self._check = check
+        self._shapes: Callable[[VersionRow], str] | None = None
         self._closed = False
         self._local = local()
         self._connections: list[apsw.Connection] = []
@@ -96,6 +98,7 @@ class SqliteStore(Store):
             return
         self.schema = schema
         self._ordinal = head(db).layout
+        self._shapes = None
         self._writers = Writers(layouts.read(db), schema)
         self._runner = Runner(schema, self._writers.layout, self._ordinal)
 
@@ -154,8 +157,15 @@ class SqliteStore(Store):
             if head(self._db).layout != self._ordinal:  # another process migrated
                 self._adopt(self._db)
             return commit(
-                self._db, change_set, self._writers, now=_wall_clock() if now is None else now, check=self._check
-            )
+                self._db, change_set, self._writers, now=_wall_clock() if now is None else now,
+                check=self._check or self._shape(),
+            )  # fmt: skip
+
+    def _shape(self) -> Callable[[VersionRow], str]:
+        """Made with the first commit: a reader needs none."""
+        if self._shapes is None:
+            self._shapes = shape_check(self.schema, layouts.stored_schemas(self._db)[:-1])
+        return self._shapes
 
     async def execute(self, query: Query, scope: Scope) -> bytes:
         return await self._read(self.execute_here, query, scope)
