@@ -74,6 +74,10 @@ class Archived(Protocol):
 
     @property
     def erased(self) -> Any: ...
+    @property
+    def earlier(self) -> Any:
+        """Schemas before the one that the rows fit, oldest first: they say what values without a property are."""
+        ...
 
 
 def write_archive(path: Path, schema: Schema, rows: Archived) -> None:
@@ -92,6 +96,7 @@ def write_archive(path: Path, schema: Schema, rows: Archived) -> None:
                 members[name] = {"rows": count, "sha256": digest.hexdigest()}
 
             put("schema.json", [serialise.to_json(schema).encode()])
+            put("earlier.jsonl", (f"{serialise.to_json(one)}\n".encode() for one in rows.earlier))
             put("sources.jsonl", (_line(asdict(source)) for source in _values(rows.sources)))
             for kind in ROWS:
                 put(f"{kind}.jsonl", (_line(_row(row)) for row in _ordered(kind, getattr(rows, kind))))
@@ -182,6 +187,9 @@ class Archive:
         if digest.hexdigest() != known.get("sha256"):
             raise StoreCorrupt(f"{name} was altered", where=str(self.path), remedy="Take another backup.")
 
+    def earlier(self) -> Iterator[Schema]:
+        return map(serialise.from_json, self._lines("earlier.jsonl"))
+
     def sources(self) -> Iterator[Source]:
         for line in self._lines("sources.jsonl"):
             yield Source(**orjson.loads(line))
@@ -265,7 +273,7 @@ _MAKERS: dict[str, Callable[[type[Any], list[Any]], Any]] = {
 def read_archive(path: Path) -> tuple[Schema, Tables]:
     """The whole archive in memory. StoreCorrupt where a checksum fails."""
     archive = Archive(path)
-    tables = Tables(pruned_before=archive.pruned_before)
+    tables = Tables(pruned_before=archive.pruned_before, earlier=list(archive.earlier()))
     tables.sources.update((source.id, source) for source in archive.sources())
     for kind in ROWS:
         if kind == "tx":

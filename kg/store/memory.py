@@ -50,8 +50,9 @@ class MemoryStore(Store):
         from kg.store.evolve import convert_tables
 
         done = convert_tables(self.tables, self.schema, schema)
+        self.tables.earlier.append(self.schema)
         self.schema = schema
-        self._check = shape_check(schema)
+        self._check = shape_check(schema, self.tables.earlier)
         return done
 
     async def commit(self, change_set: ChangeSet, *, now: int | None = None) -> Receipt:
@@ -150,7 +151,7 @@ class MemoryStore(Store):
         if self.tables.tx:
             raise QueryError("The store is not empty", remedy="Restore into a new store.")
         self.schema, self.tables = read_archive(path)
-        self._check = shape_check(self.schema)
+        self._check = shape_check(self.schema, self.tables.earlier)
 
     async def check(self) -> tuple[Finding, ...]:
         from kg.store.invariants import check_tables

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from kg.model.changes import Receipt
     from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
+    from kg.schema.types import Schema
     from kg.store.commit.rows import Delta, Ops
 
 R = TypeVar("R", bound=Any)
@@ -113,6 +114,7 @@ class Tables:
     affirmed: dict[tuple[bool, int], list[str]] = field(default_factory=dict)
     erased: list[dict[str, Any]] = field(default_factory=list)
     pruned_before: int = 0
+    earlier: list[Schema] = field(default_factory=list)  # Schemas before the one that the rows fit, oldest first
 
     @property
     def system(self) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kg.errors import IdempotencyConflict, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kg.model.changes import ChangeSet
     from kg.model.rows import VersionRow
@@ -50,14 +50,27 @@ def same_content(key: str, stored: str, content: str) -> None:
         )  # fmt: skip
 
 
-def shape_check(schema: Schema) -> Callable[[VersionRow], str]:
-    """What is wrong with a resolved version, "" for nothing."""
+def shape_check(schema: Schema, earlier: Iterable[Schema] = ()) -> Callable[[VersionRow], str]:
+    """What is wrong with a resolved version, "" for nothing.
+
+    A property that the class had under an `earlier` Schema and has no more may stay.
+    """
     from kg.schema.checks import compile_checks
 
     checks = compile_checks(schema)
+    gone: dict[str, set[str]] = {}
+    for one in earlier:
+        for name, cls in one.classes.items():
+            gone.setdefault(name, set()).update(p.name for p in cls.properties)
+    for name, cls in schema.classes.items():
+        gone.get(name, set()).difference_update(p.name for p in cls.properties)
 
     def check(row: VersionRow) -> str:
-        found = checks.resolved(row.cls, row.properties)
+        properties = row.properties
+        left = gone.get(row.cls)
+        if left and not left.isdisjoint(properties):
+            properties = {n: v for n, v in properties.items() if n not in left}
+        found = checks.resolved(row.cls, properties)
         return "; ".join(str(problem) for problem in found) if found else ""
 
     return check
