@@ -91,7 +91,8 @@ QUESTIONS = [
     "{ enterprises(first: -1) { totalCount } plots { totalCount } }",
     "{ plots { nodes { geometryArea landUse raw } } }",
     "{ __schema { queryType { name } } }",
-    """{ a: __type(name: "Enterprise") { __typename kind name interfaces { name } fields { name type { ...deep } args { name
+    """{ a: __type(name: "Enterprise") { __typename kind name interfaces { name }
+        fields { name type { ...deep } args { name
          defaultValue type { ...deep } } } } b: __type(name: "Nope") { name } __type(name: "Organisation") {
          possibleTypes { name } } }
        fragment deep on __Type { kind name ofType { kind name ofType { name ofType { name } } } }""",
