@@ -51,7 +51,10 @@ def _stages() -> tuple[Stage, ...]:
     return tuple(out)
 
 
-CHAINS: Final = {"IC": ("集成电路产业链", "Integrated circuits")}
+CHAINS: Final = {
+    "IC": ("集成电路产业链", "Integrated circuits"),
+    "BIO": ("生物医药产业链", "Biomedicine"),
+}
 STAGES: Final = _stages()
 
 AREAS: Final = (
@@ -77,6 +80,12 @@ INDUSTRIES: Final = (
     ("C3562", "半导体器件专用设备制造"),
     ("I6520", "集成电路设计"),
     ("I6513", "应用软件开发"),
+    ("C2710", "化学药品原料药制造"),
+    ("C2720", "化学药品制剂制造"),
+    ("C2761", "生物药品制造"),
+    ("C3589", "其他医疗设备及器械制造"),
+    ("M7340", "医学研究和试验发展"),
+    ("C2770", "卫生材料及医药用品制造"),
 )
 """GB/T 4754-2017: code, name."""
 
@@ -89,4 +98,8 @@ TECHNOLOGIES: Final = (
     ("T06", "化学放大光刻胶配方", "Chemically amplified resists", 7, ("RESIST", "RESIN")),
     ("T07", "高深宽比刻蚀", "High-aspect-ratio etching", 7, ("EQ-ETCH",)),
     ("T08", "BCD工艺", "BCD process", 9, ("FAB-ANALOG",)),
+    ("T09", "连续灌流培养", "Continuous perfusion culture", 7, ("CDMO-B", "SUT")),
+    ("T10", "定点偶联", "Site-specific conjugation", 6, ("ADC-M", "LINKER")),
+    ("T11", "脂质纳米颗粒包封", "Lipid nanoparticle encapsulation", 8, ("MRNA", "LIPID")),
+    ("T12", "蛋白A亲和层析", "Protein A chromatography", 9, ("RESIN-P", "PURIFY")),
 )

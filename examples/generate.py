@@ -11,122 +11,28 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from examples.catalogue import AREAS, CHAINS, INDUSTRIES, STAGES, TECHNOLOGIES, Good, Stage
-from kg.schema.compile import compile_schema
-from kg.schema.identifiers import check_character
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from kg.schema.types import Schema
+from examples import ground, happenings
+from examples.catalogue import AREAS, CHAINS, INDUSTRIES, STAGES, TECHNOLOGIES
+from examples.firms import (
+    CHANGED_2025,
+    CORRECTED,
+    ENDED_2025,
+    SYNTHETIC,
+    Firm,
+    Row,
+    address,
+    firms,
+    pick,
+    picks,
+    roll,
+    trade,
+)
 
 FOLDER = Path(__file__).parent / "park"
-SYNTHETIC = "synthetic"
-RESIDENTS, OUTSIDERS = 360, 160
-T = TypeVar("T")
-Row = dict[str, Any]
-
-# Two of these make a brand; with 示例 behind it no registered firm is meant.
-FIRST = "澜砚栎珩霁岫笙翊煦沅绮砺铎弈"
-SECOND = "泽衡睿霖朔岚澈昀璟穆徽埔"
-CITIES = ("320500", "320200", "320100", "330100", "330200", "330400", "340100")
-TRADES = {
-    "EDA": ("软件", "I6513"), "IP": ("微电子", "I6520"), "DES": ("微电子", "I6520"), "FAB": ("集成电路制造", "C3973"),
-    "EQ": ("半导体设备", "C3562"), "PKG": ("封装科技", "C3973"), "TEST": ("测试技术", "C3973"),
-    "MODULE": ("功率电子", "C3972"), "BOARD": ("电子科技", "C3972"),
-}  # fmt: skip
-
-
-def roll(*key: object) -> float:
-    """A number in [0, 1) that belongs to the key: the same on every machine and in any order of calls."""
-    digest = blake2b(repr(key).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
-
-
-def pick(among: Sequence[T], *key: object) -> T:
-    return among[int(roll(*key) * len(among))]
-
-
-def picks(among: Iterable[T], count: int, *key: object) -> list[T]:
-    """Distinct ones."""
-    return sorted(among, key=lambda one: roll(*key, repr(one)))[:count]
-
-
-@lru_cache(maxsize=1)
-def schema() -> Schema:
-    return compile_schema()
-
-
-def uscc(number: int) -> str:
-    """A credit code with valid check characters (GB 32100, GB 11714) in an area that does not exist."""
-    body = f"MA{number:06}"
-    organisation = body + check_character(schema().schemes["organisationCode"], body)
-    whole = f"91999999{organisation}"
-    return whole + check_character(schema().schemes["uscc"], whole)
-
-
-@dataclass(frozen=True, slots=True)
-class Firm:
-    """An enterprise of the demo."""
-
-    number: int
-    name: str
-    short: str
-    code: str
-    stage: Stage
-    area: str
-    resident: bool
-    founded: str
-    capital: int  # 万元
-    building: int
-
-    @property
-    def goods(self) -> tuple[Good, ...]:
-        offered = self.stage.goods
-        return tuple(
-            g for g in offered if g == offered[self.number % len(offered)] or roll("goods", self.number, g.code) < 0.25
-        )
-
-
-@lru_cache(maxsize=1)
-def firms() -> tuple[Firm, ...]:
-    out = []
-    names: set[str] = set()
-    for number in range(1, RESIDENTS + OUTSIDERS + 1):
-        resident = number <= RESIDENTS
-        stage = STAGES[number % len(STAGES)]
-        trade = next((v for k, v in TRADES.items() if stage.code.startswith(k)), ("材料", "C3985"))
-        brand = ""
-        for attempt in range(99):
-            brand = pick(FIRST, "first", number, attempt) + pick(SECOND, "second", number, attempt)
-            if brand + trade[0] not in names:
-                break
-        names.add(brand + trade[0])
-        area = "310115" if resident else pick(CITIES, "city", number)
-        city = "上海" if resident else next(name for code, name, *_ in AREAS if code == area).removesuffix("市")
-        year = 2004 + int(roll("year", number) * 19)
-        founded = f"{year}-{1 + int(roll('month', number) * 12):02}-{1 + int(roll('day', number) * 28):02}"
-        capital = int(10 ** (2.5 + 2.2 * roll("capital", number))) // 10 * 10
-        short = f"{brand}示例"
-        out.append(
-            Firm(
-                number, f"{city}{short}{trade[0]}有限公司", short, uscc(number), stage, area, resident, founded,
-                capital, int(roll("building", number) * 30),
-            )
-        )  # fmt: skip
-    return tuple(out)
-
-
-def trade_code(firm: Firm) -> str:
-    return next((v[1] for k, v in TRADES.items() if firm.stage.code.startswith(k)), "C3985")
 
 
 # ---------------------------------------------------------------- what everybody may look up
@@ -187,101 +93,16 @@ def technologies() -> list[Row]:
     ]  # fmt: skip
 
 
-# ---------------------------------------------------------------- the ground
-
-WEST, SOUTH, WIDE, HIGH, ROAD = 121.5900, 31.1900, 0.0032, 0.0022, 0.0004
-USES = ("INDUSTRIAL", "INDUSTRIAL", "RESEARCH", "RESEARCH", "LOGISTICS", "COMMERCIAL")
-
-
-def rectangle(west: float, south: float, east: float, north: float) -> Row:
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    return {"type": "Polygon", "coordinates": [[[round(x, 6), round(y, 6)] for x, y in ring]]}
-
-
-def corner(number: int) -> tuple[float, float]:
-    """South-west corner of plot 0 to 23: six columns, four rows."""
-    return WEST + number % 6 * (WIDE + ROAD), SOUTH + number // 6 * (HIGH + ROAD)
-
-
-def park() -> list[Row]:
-    outline = rectangle(WEST - ROAD, SOUTH - ROAD, WEST + 6 * (WIDE + ROAD), SOUTH + 4 * (HIGH + ROAD))
-    return [
-        {
-            "id": "PARK", "name": "经纬示例产业园", "alternativeNames": ["Jingwei Demo Park"], "grade": "示例",
-            "area": 4_900_000, "establishedOn": "2004-01-01", "geometry": outline, "within": "310115",
-            "provenance": SYNTHETIC,
-        }
-    ]  # fmt: skip
-
-
-def zones() -> list[Row]:
-    named = (
-        ("Z1", "制造区", "芯片制造与封测"),
-        ("Z2", "设备材料区", "设备、零部件与材料"),
-        ("Z3", "研发区", "设计与软件"),
-    )
-    return [
-        {"id": code, "name": name, "function": function, "park": "PARK", "since": "2016-01-01"}
-        for code, name, function in named
-    ]
-
-
-def plots() -> list[Row]:
-    out = []
-    for number in range(24):
-        west, south = corner(number)
-        free = number in {5, 11, 16, 17, 22}
-        out.append(
-            {
-                "id": f"P{number + 1:02}", "name": f"示例地块{number + 1:02}", "plotNumber": f"JW-{number + 1:02}",
-                "landUse": USES[number % 6], "area": 74_000 + 100 * number, "floorAreaRatio": 1.2 + 0.2 * (number % 8),
-                "heightLimit": 24 + 6 * (number % 6), "availability": "AVAILABLE" if free else "OCCUPIED",
-                "zone": f"Z{1 + number // 8}", "since": "2016-01-01",
-                "geometry": rectangle(west, south, west + WIDE, south + HIGH), "provenance": SYNTHETIC,
-            }
-        )  # fmt: skip
-    return out
-
-
-def buildings() -> list[Row]:
-    taken = [n for n in range(24) if n not in {5, 11, 16, 17, 22}]
-    out = []
-    for number in range(30):
-        west, south = corner(taken[number % len(taken)])
-        shift = 0.0016 * (number // len(taken))
-        storeys = 2 + int(roll("storeys", number) * 9)
-        out.append(
-            {
-                "楼栋编号": f"B{number + 1:02}", "名称": f"示例{number + 1}号楼",
-                "地块": f"P{taken[number % len(taken)] + 1:02}", "层数": storeys, "高度(米)": round(storeys * 4.5, 1),
-                "可用面积(平方米)": 6000 + 200 * int(roll("usable", number) * 90),
-                "竣工日期": f"{2008 + number % 14}年{1 + number % 12}月",
-                "经度": round(west + 0.0008 + shift, 6), "纬度": round(south + 0.0011, 6), "数据性质": SYNTHETIC,
-            }
-        )  # fmt: skip
-    return out
-
-
 # ---------------------------------------------------------------- the registry
-
-CHANGED_2025 = tuple(range(7, 300, 9))
-ENDED_2025 = (31, 89, 204, 411)
-CORRECTED = 46
 
 
 def registry_row(firm: Firm, since: str, changed: Row | None = None) -> Row:
     return {
         "统一社会信用代码": firm.code, "企业名称": firm.name, "曾用名": "", "企业类型": "LIMITED_LIABILITY",
         "注册资本(万元)": firm.capital, "实缴资本(万元)": int(firm.capital * (0.4 + 0.6 * roll("paid", firm.number))),
-        "成立日期": firm.founded, "登记状态": "ACTIVE", "行业代码": trade_code(firm), "区划代码": firm.area,
+        "成立日期": firm.founded, "登记状态": "ACTIVE", "行业代码": trade(firm.stage)[1], "区划代码": firm.area,
         "住所": address(firm), "变更日期": since, "注销日期": "", "数据性质": SYNTHETIC,
     } | (changed or {})  # fmt: skip
-
-
-def address(firm: Firm) -> str:
-    if firm.resident:
-        return f"上海市浦东新区经纬示例产业园示例{firm.building + 1}号楼{1 + firm.number % 9}0{1 + firm.number % 8}室"
-    return f"{next(name for code, name, *_ in AREAS if code == firm.area)}示例路{firm.number}号"
 
 
 def registry_2024() -> list[Row]:
@@ -373,15 +194,15 @@ QUALIFICATIONS = ("QUALIFIED", "QUALIFIED", "TESTING", "SAMPLE")
 
 def supplies(year: int) -> list[Row]:
     """Each firm buys from one to three firms of every stage that feeds its own."""
-    makers: dict[str, list[Firm]] = {}
+    makers: dict[tuple[str, str], list[Firm]] = {}
     for firm in firms():
-        makers.setdefault(firm.stage.code, []).append(firm)
+        makers.setdefault((firm.stage.chain, firm.stage.code), []).append(firm)
     out = []
     for stage in STAGES:
         for code in stage.next:
-            for customer in makers[code]:
-                count = 1 + int(2.2 * roll("count", stage.code, customer.number))
-                for supplier in picks(makers[stage.code], count, "supplier", customer.number):
+            for customer in makers[stage.chain, code]:
+                count = 1 + int(2.6 * roll("count", stage.code, customer.number))
+                for supplier in picks(makers[stage.chain, stage.code], count, "supplier", customer.number):
                     out += supply(supplier, customer, year)
     return out
 
@@ -432,12 +253,16 @@ FILES = {
     "areas.csv": areas, "industries.csv": industries, "chains.jsonl": chains, "stages.jsonl": stages,
     "products.csv": lambda: goods(materials=False), "materials.csv": lambda: goods(materials=True),
     "inputs.csv": inputs,
-    "technologies.jsonl": technologies, "park.jsonl": park, "zones.jsonl": zones, "plots.jsonl": plots,
-    "buildings.csv": buildings, "registry_2024.csv": registry_2024, "registry_2025.csv": registry_2025,
+    "technologies.jsonl": technologies,
+    "park.jsonl": ground.park, "zones.jsonl": ground.zones, "plots.jsonl": ground.plots,
+    "buildings.csv": ground.buildings, "registry_2024.csv": registry_2024, "registry_2025.csv": registry_2025,
     "registry_correction.csv": registry_correction, "residents_2024.jsonl": lambda: residents(2024),
     "residents_2025.jsonl": lambda: residents(2025), "residents_2026.jsonl": lambda: residents(2026),
     "directory.csv": directory, "produces.csv": produces, "supplies_2024.csv": lambda: supplies(2024),
     "supplies_2025.csv": lambda: supplies(2025), "investments.csv": investments, "controls.csv": controls,
+    "spaces.csv": happenings.spaces, "leases.csv": happenings.leases, "masters.csv": happenings.masters,
+    "projects.csv": happenings.projects, "policies.jsonl": happenings.policies, "clauses.jsonl": happenings.clauses,
+    "events.jsonl": happenings.events, "risks.csv": happenings.risks, "roads.jsonl": happenings.roads,
 }  # fmt: skip
 
 

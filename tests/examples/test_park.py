@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from examples import generate
+from examples import firms, generate
+from examples.catalogue import STAGES
 from kg.errors import LoadError
 from kg.ingest.manifest import Loaded, Manifest, load_all, micros, read_manifest
 from kg.model.intervals import OPEN
@@ -27,7 +28,7 @@ PARK = Path(generate.__file__).parent / "park"
 
 @pytest.fixture(scope="module")
 def schema() -> Schema:
-    return generate.schema()
+    return firms.schema()
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,8 @@ def test_the_files_are_what_the_generator_writes() -> None:
         assert (PARK / name).read_bytes() == content, f"{name}: run python -m examples.generate"
 
 
-def test_the_manifest_names_every_file_and_mapping_once(manifest: Manifest) -> None:
-    assert sorted(step.file for step in manifest.loads) == sorted(generate.FILES)
+def test_the_manifest_names_every_file_and_mapping(manifest: Manifest) -> None:
+    assert {step.file for step in manifest.loads} == set(generate.FILES)
     assert {step.mapping for step in manifest.loads} == {path.stem for path in (PARK / "mappings").glob("*.yaml")}
     assert manifest.provenance == "synthetic"
     assert f"{manifest.today:%Y-%m-%d}" == "2026-06-30"
@@ -62,7 +63,7 @@ def test_the_manifest_names_every_file_and_mapping_once(manifest: Manifest) -> N
 def test_nobody_in_it_exists(schema: Schema) -> None:
     with (PARK / "registry_2024.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == generate.RESIDENTS + generate.OUTSIDERS
+    assert len(rows) == firms.RESIDENTS + firms.OUTSIDERS
     assert len({row["统一社会信用代码"] for row in rows}) == len(rows)
     for row in rows:
         check(schema.schemes["uscc"], row["统一社会信用代码"])
@@ -80,6 +81,7 @@ def test_everything_is_loaded(park: tuple[MemoryStore, list[Loaded]], manifest: 
     assert asyncio.run(store.check()) == ()
     classes = {row.cls for row in store.tables.versions.values()}
     assert {"Enterprise", "ChainStage", "Material", "Product", "Technology", "Plot", "Building", "Industry"} <= classes
+    assert len(STAGES) >= 90
     assert not any(row.mentioned for row in store.tables.versions.values()), "no stub is left"
 
 
@@ -104,7 +106,7 @@ def test_a_store_with_something_else_is_refused(schema: Schema, manifest: Manife
 
 def versions(store: MemoryStore, number: int, name: str, system: int) -> list[tuple[int, int, Any]]:
     """What was known of a firm's property at a system instant: (from, to, value)."""
-    code = generate.uscc(number)
+    code = firms.uscc(number)
     rows = [
         row
         for row in store.tables.versions.values()
@@ -116,7 +118,7 @@ def versions(store: MemoryStore, number: int, name: str, system: int) -> list[tu
 def test_both_clocks_are_told_apart(park: tuple[MemoryStore, list[Loaded]], manifest: Manifest) -> None:
     """One correction recorded on 2026-02-10 about 2025-04-01."""
     store, _ = park
-    firm = generate.firms()[generate.CORRECTED - 1]
+    firm = firms.firms()[firms.CORRECTED - 1]
     at = {step.file: micros(step.recorded) for step in manifest.loads}
     april = 1_743_436_800_000_000  # 2025-04-01 in Shanghai
     before = versions(store, firm.number, "registeredCapital", at["registry_correction.csv"] - 1)
@@ -128,7 +130,7 @@ def test_both_clocks_are_told_apart(park: tuple[MemoryStore, list[Loaded]], mani
 
 def test_ended_firms_have_ended_and_their_relations_with_them(park: tuple[MemoryStore, list[Loaded]]) -> None:
     store, _ = park
-    for number in generate.ENDED_2025:
+    for number in firms.ENDED_2025:
         rows = versions(store, number, "name", OPEN - 1)
         assert rows
         assert rows[-1][1] == 1_743_350_400_000_000, "2025-03-31 in Shanghai"
@@ -142,9 +144,9 @@ def test_sources_conflict_where_it_was_planned(park: tuple[MemoryStore, list[Loa
         if row.system_to == OPEN and row.valid_to == OPEN and "registeredCapital" in row.properties:
             capital = float(str(row.properties["registeredCapital"]))
             by_source.setdefault((entity[row.source, row.local], row.source), set()).add(capital)
-    firms = {e for e, source in by_source if source == "park-office"}
-    differ = [e for e in firms if by_source[e, "park-office"] != by_source.get((e, "market-registry"))]
-    assert len(differ) == len([n for n in generate.CONFLICTING if n not in generate.ENDED_2025])
+    office = {e for e, source in by_source if source == "park-office"}
+    differ = [e for e in office if by_source[e, "park-office"] != by_source.get((e, "market-registry"))]
+    assert len(differ) == len(set(generate.CONFLICTING) - set(firms.ENDED_2025))
 
 
 def test_a_manifest_out_of_order_is_refused(tmp_path: Path, manifest: Manifest) -> None:
