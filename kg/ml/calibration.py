@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kg.ml.errors import UnusableData
+from kg.ml.threads import one_thread
 
 Reals = NDArray[np.float64]
 Method = Literal["platt", "isotonic"]
@@ -67,6 +68,11 @@ def calibrate(scores: Reals, labels: NDArray[np.bool_], *, seed: int = 0) -> Cal
 
 
 def _fit(method: Method, scores: Reals, labels: NDArray[np.bool_]) -> Calibrator:
+    with one_thread():
+        return _fitted(method, scores, labels)
+
+
+def _fitted(method: Method, scores: Reals, labels: NDArray[np.bool_]) -> Calibrator:
     if method == "isotonic":
         from sklearn.isotonic import IsotonicRegression
 

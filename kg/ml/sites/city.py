@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,7 +162,8 @@ def split_city(city: City, *, seed: int = 42, share: float = 0.2) -> Split:
     """Hold out ``share`` of each ranked brand's outlets, as OpenSiteRec does: brand by brand in order of first
     appearance, scikit-learn's ``train_test_split(test_size=share, random_state=seed)`` over row positions.
 
-    A brand with a single outlet left keeps it. Context outlets stay known.
+    A brand with a single outlet left keeps it. Context outlets stay known. Raises UnusableData if a brand would lose
+    all it has.
     """
     from sklearn.model_selection import train_test_split
 
@@ -175,6 +177,14 @@ def split_city(city: City, *, seed: int = 42, share: float = 0.2) -> Split:
             keep.append(rows)
             held.append(np.empty(0, dtype=np.int64))
             continue
+        if math.ceil(share * len(rows)) >= len(rows):
+            raise UnusableData(
+                "Holding out so much leaves a brand nothing",
+                where=f"{city.name}, {city.brands[brand]}",
+                field="share",
+                value=share,
+                remedy="Hold out a smaller share.",
+            )
         known, out = train_test_split(rows, test_size=share, random_state=seed)
         keep.append(known)
         held.append(city.outlets.region[out])

@@ -89,7 +89,7 @@ def test_a_blend_without_valid_says_so() -> None:
 
 
 def test_held_out_cases_are_balanced_typed_and_calibratable() -> None:
-    graph = toy_graph(moments=9)
+    graph = toy_graph(moments=3)
     model = Blend(SMALL)
     model.fit(graph)
     known = KnownTails(graph, (graph.train, graph.valid, graph.test))
