@@ -298,9 +298,10 @@ def pages(draw: DrawFn, schema: Schema, known: Known) -> Select:
         info,
     )
     first = draw(st.integers(1, 3))
-    return Select(
-        source, PageOf(parts), maker.where(ctx, 1), maker.orders(ctx), Page(first, None, "b"), maker.select_time(source)
-    )
+    time = maker.select_time(source)
+    ranged = isinstance(time.valid, Range) or isinstance(time.system, Range)
+    where = maker.where(ctx, 0 if ranged else 1)
+    return Select(source, PageOf(parts), where, maker.orders(ctx), Page(first, None, "b"), time)
 
 
 _ORDERED = frozenset({D.STRING, D.BOOLEAN, D.INTEGER, D.LONG, D.DOUBLE, D.DATE, D.INSTANT})
