@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.commands.opening import JsonOption, OntologyOption, StoreOption, instant, now, opened, run, settings_of, show
+from kg.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,6 +133,8 @@ def retract(
 
     async def work() -> Receipt:
         async with opened(settings_of(store, ontology)) as opened_store:
+            if run_name not in {known["run"] for known in await opened_store.runs()}:
+                raise NotFound("There is no such run", field="RUN", value=run_name, remedy="A load's receipt names it.")
             return await opened_store.commit(ChangeSet((Retract(run_name),), reason=reason), now=now())
 
     _done(run(work()), f"retracted {run_name}", json=json)

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -57,6 +58,8 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[S
 
     _place(settings.store, create=create)
     async with await open_store(settings.store, schema_of(settings), create=create) as store:
+        if settings.cursor_secret is not None:
+            store.cursor_secret = sha256(settings.cursor_secret.get_secret_value().encode()).digest()
         yield store
 
 

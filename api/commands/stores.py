@@ -66,7 +66,7 @@ def backup(
 
 
 def restore(
-    path: Annotated[Path, typer.Argument(help="The archive to read.", exists=True, dir_okay=False)],
+    path: Annotated[Path, typer.Argument(help="The archive to read.")],
     store: StoreOption = None,
     ontology: OntologyOption = None,
 ) -> None:

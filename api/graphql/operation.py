@@ -128,6 +128,13 @@ class Documents:
             raise RequestRefused([error]) from None
         self._check(document)
         errors = validate(self.schema, document, max_errors=_MAX_ERRORS)
+        if errors and errors[0].message == "Validation aborted.":
+            # graphql-core gives up comparing fields of one key pairwise.
+            raise refused(
+                LimitExceeded(
+                    "The request asks for one key too often", remedy="Ask for each field once in a selection."
+                )
+            )
         if errors:
             raise RequestRefused(errors)
         operations: dict[str | None, OperationDefinitionNode] = {}

@@ -162,3 +162,18 @@ def test_what_a_change_breaks(jingwei: Callable[..., tuple[int, str, str]], tmp_
     assert "Robot" in out
     code, out, _ = jingwei("ontology", "diff", "before", "before")
     assert "mean the same" in out
+
+
+def test_the_cursor_secret_of_the_settings_seals_cursors(
+    jingwei: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "firms.csv").write_text("id,name\nf1,甲\nf2,乙\n", encoding="utf-8")
+    monkeypatch.setenv("JINGWEI_CURSOR_SECRET", "a secret of two processes")
+    assert jingwei("load", "firms.csv", "--class", "Enterprise", *STORE)[0] == 0
+    text = "query($c: String) { enterprises(first: 1, after: $c) { pageInfo { endCursor } } }"
+    _, out, _ = jingwei("query", text, *STORE)
+    variables = json.dumps({"c": json.loads(out)["data"]["enterprises"]["pageInfo"]["endCursor"]})
+    assert jingwei("query", text, "--variables", variables, *STORE)[0] == 0
+    monkeypatch.setenv("JINGWEI_CURSOR_SECRET", "another secret altogether")
+    code, out, _ = jingwei("query", text, "--variables", variables, *STORE)
+    assert (code, json.loads(out)["errors"][0]["extensions"]["code"]) == (1, "CURSOR_INVALID")

@@ -39,6 +39,7 @@ def test_misspelt_names_are_errors_with_suggestions(documents: Documents, text: 
         (TextLimits(tokens=5), "{ enterprises { totalCount } }"),
         (TextLimits(aliases=1), "{ a: __typename b: __typename }"),
         (TextLimits(directives=0), "{ __typename @skip(if: false) }"),
+        (TextLimits(), "{ enterprises { nodes { " + "name " * 5000 + "} } }"),
         (TextLimits(tokens=100_000), "{ enterprises " + "{ nodes { suppliesTo " * 5000 + "}" * 10_001),
     ],
 )
