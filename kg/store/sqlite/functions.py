@@ -15,7 +15,7 @@ from kg.geo import beidou, geometry
 from kg.query.algebra import After, Op, Range, Time
 from kg.query.cursor import Token
 from kg.query.values import bucket, instant_text, significant
-from kg.store.sqlite.compile import rank
+from kg.store.sqlite.compile import boxes, rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,9 @@ def _instants(array: str | None) -> str:
 
 
 def _round12(value: float | None) -> float | None:
-    return value if value is None or type(value) is int else significant(value, 12)
+    if value is None or type(value) is int:
+        return value
+    return significant(value, 12) if math.isfinite(value) else None
 
 
 def _finite(value: float | None) -> float | None:
@@ -63,10 +65,6 @@ def _bucket(op: Op) -> Callable[[str | int | None], str | int | None]:
 
 def _distance(text: str | None, lon: float, lat: float) -> float | None:
     return None if text is None else geometry.distance_m(text, lon, lat)
-
-
-def _point_distance(x: float, y: float, lon: float, lat: float) -> float:
-    return geometry.round_mm(geometry.haversine_m(x, y, lon, lat))
 
 
 def _area(text: str | None) -> float | None:
@@ -148,7 +146,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "jw_only": (_only_known, 3),
     "jw_claimed": (_claimed, 2),
     "jw_distance": (_distance, 3),
-    "jw_point_distance": (_point_distance, 4),
+    "jw_west": (boxes.west_of, 3),
+    "jw_east": (boxes.east_of, 3),
+    "jw_south": (boxes.south_of, 2),
+    "jw_north": (boxes.north_of, 2),
     "jw_area": (_area, 1),
     "jw_grid": (_grid, 2),
     "jw_within": (_within, 2),

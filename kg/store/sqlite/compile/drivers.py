@@ -10,16 +10,24 @@ from kg.model.intervals import OPEN
 from kg.query import algebra as a
 from kg.query.algebra import Comparison
 from kg.store.sqlite.compile.context import version_columns
-from kg.store.sqlite.compile.expressions import expression
+from kg.store.sqlite.compile.expressions import expression, haversine_or_exact
 from kg.store.sqlite.compile.predicates import box_candidates, boxed_columns, conjuncts, predicate, space_test
 
 if TYPE_CHECKING:
     from kg.store.sqlite.compile.context import From, Row
+    from kg.store.sqlite.compile.lift import Hole
     from kg.store.sqlite.compile.plan import Compiler
 
+_FIRST_RADIUS_M = 100.0
+_EARTH_M = 2.1e7  # no two places are farther apart
 
-def drive(c: Compiler, found: From, s: a.Source, where: a.Predicate | None, _select: object) -> From:
-    """The rows of `found` that satisfy `where`."""
+
+def drive(c: Compiler, found: From, s: a.Source, where: a.Predicate | None, select: a.Select | None) -> From:
+    """The rows of `found` that satisfy `where`; of `select`, where given, all that may stand on its page."""
+    if select is not None and isinstance(s, a.Extent):
+        driven = nearest(c, found, select)
+        if driven is not None:
+            return driven
     if where is None:
         return found
     items = list(conjuncts(where))
@@ -34,6 +42,72 @@ def drive(c: Compiler, found: From, s: a.Source, where: a.Predicate | None, _sel
                 tables = f"({select_rows}) {d} cross join version {v} on {v}.row = {d}.row"
                 return replace(found, tables=tables, where=[*found.where, *([test] if test else []), *rest])
     return replace(found, where=[*found.where, *(predicate(c, item, found.row) for item in items)])
+
+
+def nearest(c: Compiler, found: From, s: a.Select) -> From | None:
+    """For the first few rows by distance: rows within a radius that holds enough of them, found by doubling it.
+
+    None where the select asks for something else. Rows without a place come last, and where too few have one, all rows
+    are candidates.
+    """
+    target = _distance_order(c, found, s)
+    if target is None:
+        return None
+    column, lon, lat = target
+    row, v = found.row, found.row.alias
+    first: Hole = s.page.first  # type: ignore[assignment]
+    enough = f"({c.params.add(first)} + 1)"
+    tests = [*found.where, *(predicate(c, item, row) for item in conjuncts(s.where))]
+    metres = haversine_or_exact(f"{v}.{column}", lon, lat)
+    r, f, d = c.names.fresh("r"), c.names.fresh("f"), c.names.fresh("d")
+
+    def within(radius: str) -> str:
+        return (
+            f"west <= jw_east({lon}, {lat}, {radius}) and east >= jw_west({lon}, {lat}, {radius}) "
+            f"and south <= jw_north({lat}, {radius}) and north >= jw_south({lat}, {radius})"
+        )
+
+    def count(radius: str) -> str:
+        boxes = f"(select row from box_{column} where {within(radius)}) b cross join version {v} on {v}.row = b.row"
+        near = " and ".join([*tests, f"{metres} <= {radius}"])
+        return f"(select count(*) from (select 1 from {boxes} where {near} limit {first_rows(c, first)}))"
+
+    growing = (
+        f"{r}(radius, n) as (select {_FIRST_RADIUS_M}, 0 union all select {r}.radius * 2, {count(f'{r}.radius * 2')} "
+        f"from {r} where {r}.n < {enough} and {r}.radius < {_EARTH_M})"
+    )
+    final = f"{f}(radius, n) as materialized (select radius, n from {r} order by radius desc limit 1)"
+    of_class = (item for item in found.where if item.startswith((f"{v}.t ", f"({v}.row", f"(({v}.row")))
+    plain = " and ".join(of_class) or "1"
+    rows = (
+        f"select b.row as row from {f} cross join box_{column} b where {f}.n >= {enough} and {within(f'{f}.radius')} "
+        f"union all select {v}.row from {f} cross join version {v} where {f}.n < {enough} and {plain}"
+    )
+    tables = f"({rows}) {d} cross join version {v} on {v}.row = {d}.row"
+    return replace(found, tables=tables, where=tests, ctes=[*found.ctes, growing, final], recursive=True)
+
+
+def first_rows(c: Compiler, first: Hole) -> str:
+    return f"{c.params.add(first)} + 1"
+
+
+def _distance_order(c: Compiler, found: From, s: a.Select) -> tuple[str, str, str] | None:
+    """(column of the geometry, longitude, latitude) where the select wants a few rows by distance from a point."""
+    first: Hole = s.page.first  # type: ignore[assignment]
+    if first.kind == "NoneType" or s.page.after is not None or not s.order or s.order[0].descending:
+        return None
+    if isinstance(s.shape, a.PageOf) and any(f.part == a.PagePart.TOTAL for f in s.shape.fields):
+        return None
+    expr = s.order[0].expr
+    if not isinstance(expr, a.Calc) or expr.op is not a.Op.DISTANCE:
+        return None
+    geometry, lon, lat = expr.args
+    if not (isinstance(geometry, a.Prop) and isinstance(lon, a.Const) and isinstance(lat, a.Const)):
+        return None
+    columns = boxed_columns(c, geometry.name, found.row)
+    if len(columns) != 1 or any(isinstance(item, a.Near | a.Spatial) for item in conjuncts(s.where)):
+        return None
+    return columns[0], expression(c, lon, found.row).sql, expression(c, lat, found.row).sql
 
 
 def _candidates(c: Compiler, item: a.Predicate, row: Row) -> tuple[str, str] | None:

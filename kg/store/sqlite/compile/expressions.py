@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from kg.geo.geometry import EARTH_RADIUS_M
 from kg.model.intervals import MIN, OPEN
 from kg.query import algebra as a
 from kg.query.algebra import MetaName, Op
@@ -241,11 +242,22 @@ def distance_sql(c: Compiler, geometry: a.Expr, row: Row, lon: str, lat: str) ->
     column = found.sql.rpartition(".")[2]
     known = c.layout.columns.get(("version", column))
     if isinstance(geometry, a.Prop) and known is not None and known.boxed and not row.claim:
-        return (
-            f"iif({found.sql}x is null, jw_distance({found.sql}, {lon}, {lat}), "
-            f"jw_point_distance({found.sql}x, {found.sql}y, {lon}, {lat}))"
-        )
+        return haversine_or_exact(found.sql, lon, lat)
     return f"jw_distance({found.sql}, {lon}, {lat})"
+
+
+def haversine_or_exact(column: str, lon: str, lat: str) -> str:
+    """Of a geometry's column: by its coordinates where it is a point."""
+    point = haversine(f"{column}x", f"{column}y", lon, lat)
+    return f"iif({column}x is null, jw_distance({column}, {lon}, {lat}), {point})"
+
+
+def haversine(x: str, y: str, lon: str, lat: str) -> str:
+    """`kg.geo.geometry.haversine_m` and `round_mm` in SQL, operation by operation: three times as fast as a call."""
+    half_phi = f"sin((radians({lat}) - radians({y})) / 2.0)"
+    half_lambda = f"sin(radians({lon} - {x}) / 2.0)"
+    a_ = f"{half_phi} * {half_phi} + cos(radians({y})) * cos(radians({lat})) * {half_lambda} * {half_lambda}"
+    return f"floor(2.0 * {EARTH_RADIUS_M} * asin(sqrt(min(1.0, {a_}))) * 1000.0 + 0.5) / 1000.0"
 
 
 # ---------------------------------------------------------------- JSON text

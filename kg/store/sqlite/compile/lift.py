@@ -54,6 +54,8 @@ _EACH = frozenset({"values"})  # of After: a tuple of constants, each a hole of 
 def _kind(value: Any, cls: type | None = None) -> str:
     if cls is a.Match:  # the statement differs where the words cannot be looked up
         return "words" if query_tokens(value) else "scan"
+    if cls is a.Ids and len(value) == 1:  # looking one entity up is asked most, and an equality is the quickest
+        return "one"
     return type(value).__name__
 
 

@@ -200,6 +200,9 @@ def _listing(c: Compiler, s: a.Select, shape: a.Rows | a.One, found: From, sorts
 # ---------------------------------------------------------------- connections
 
 
+_READ_ROWS = (PagePart.NODES, PagePart.EDGES, PagePart.INFO)
+
+
 def page(c: Compiler, s: a.Select, shape: a.PageOf, found: From, sorts: list[Sort]) -> str:
     parts = {f.part for f in shape.fields}
     total = PagePart.TOTAL in parts
@@ -223,7 +226,11 @@ def page(c: Compiler, s: a.Select, shape: a.PageOf, found: From, sorts: list[Sor
         base = f"from {m} where 1"
     if rows:
         in_cte = total and not count.endswith(f"{base})")
-        with_.append(f"{p} as materialized ({_pick(c, s, found, sorts, base, first, parts, named=in_cte)})")
+        pick = _pick(c, s, found, sorts, base, first, parts, named=in_cte)
+        if sum(f.part in _READ_ROWS for f in shape.fields) == 1 and PagePart.INFO not in parts:
+            p, n = f"({pick})", ""  # read once: where it stands
+        else:
+            with_.append(f"{p} as materialized ({pick})")
     fields = [_page_field(c, s, f, found, sorts, p, n, count) for f in shape.fields]
     body = concatenated(["'{'", *_joined(fields), "'}'"])
     recursive = "recursive " if found.recursive else ""

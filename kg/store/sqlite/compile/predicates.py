@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kg.errors import QueryError
-from kg.geo.geometry import EARTH_RADIUS_M, bounds, parse_bbox
+from kg.geo.geometry import bounds, parse_bbox
 from kg.query import algebra as a
 from kg.query.algebra import Comparison
 from kg.schema.types import Datatype
+from kg.store.sqlite.compile.boxes import MARGIN_DEGREES, east_of, north_of, south_of, west_of
 from kg.store.sqlite.compile.context import kinds_of, version_columns
 from kg.store.sqlite.compile.expressions import distance_sql, expression
 from kg.store.sqlite.compile.sources import source
@@ -27,8 +27,6 @@ _OPERATORS = {
     Comparison.EQ: "=", Comparison.NE: "<>", Comparison.LT: "<", Comparison.LE: "<=", Comparison.GT: ">",
     Comparison.GE: ">=",
 }  # fmt: skip
-_MARGIN_DEGREES = 1e-6
-"""Boxes are widened by this (10 cm): they only choose candidates."""
 
 
 def predicate(c: Compiler, p: a.Predicate, row: Row) -> str:
@@ -167,37 +165,6 @@ def exists(c: Compiler, p: a.Exists, row: Row) -> str:
 # ---------------------------------------------------------------- space
 
 
-def _angle(metres: float) -> float:
-    return math.degrees(max(metres, 0.0) / EARTH_RADIUS_M) + _MARGIN_DEGREES
-
-
-def _south(lat: float, metres: float) -> float:
-    return lat - _angle(metres)
-
-
-def _north(lat: float, metres: float) -> float:
-    return lat + _angle(metres)
-
-
-def _half_width(lat: float, metres: float) -> float:
-    """Degrees of longitude that a circle reaches to either side; 360 where it holds a pole."""
-    angle = math.radians(_angle(metres))
-    if abs(math.radians(lat)) + angle >= math.pi / 2:
-        return 360.0
-    return math.degrees(math.asin(math.sin(angle) / math.cos(math.radians(lat)))) + _MARGIN_DEGREES
-
-
-def west_of(lon: float, lat: float, metres: float) -> float:
-    """-180 where the circle crosses the antimeridian: then all longitudes are candidates."""
-    half = _half_width(lat, metres)
-    return lon - half if lon - half >= -180 and lon + half <= 180 else -180.0
-
-
-def east_of(lon: float, lat: float, metres: float) -> float:
-    half = _half_width(lat, metres)
-    return lon + half if lon - half >= -180 and lon + half <= 180 else 180.0
-
-
 def _side(index: int, margin: float, text: str) -> float:
     return bounds(text)[index] + margin
 
@@ -208,35 +175,35 @@ def _box_sides(text: str) -> tuple[float, float, float, float]:
 
 
 def _geometry_west(text: str) -> float:
-    return _side(0, -_MARGIN_DEGREES, text)
+    return _side(0, -MARGIN_DEGREES, text)
 
 
 def _geometry_south(text: str) -> float:
-    return _side(1, -_MARGIN_DEGREES, text)
+    return _side(1, -MARGIN_DEGREES, text)
 
 
 def _geometry_east(text: str) -> float:
-    return _side(2, _MARGIN_DEGREES, text)
+    return _side(2, MARGIN_DEGREES, text)
 
 
 def _geometry_north(text: str) -> float:
-    return _side(3, _MARGIN_DEGREES, text)
+    return _side(3, MARGIN_DEGREES, text)
 
 
 def _box_west(text: str) -> float:
-    return _box_sides(text)[0] - _MARGIN_DEGREES
+    return _box_sides(text)[0] - MARGIN_DEGREES
 
 
 def _box_south(text: str) -> float:
-    return _box_sides(text)[1] - _MARGIN_DEGREES
+    return _box_sides(text)[1] - MARGIN_DEGREES
 
 
 def _box_east(text: str) -> float:
-    return _box_sides(text)[2] + _MARGIN_DEGREES
+    return _box_sides(text)[2] + MARGIN_DEGREES
 
 
 def _box_north(text: str) -> float:
-    return _box_sides(text)[3] + _MARGIN_DEGREES
+    return _box_sides(text)[3] + MARGIN_DEGREES
 
 
 def box_candidates(c: Compiler, p: a.Near | a.Spatial, column: str) -> str:
@@ -244,8 +211,8 @@ def box_candidates(c: Compiler, p: a.Near | a.Spatial, column: str) -> str:
     if isinstance(p, a.Near):
         lon, lat, metres = _holes(p.lon, p.lat, p.metres)
         sides = (
-            c.params.add(lon, lat, metres, by=west_of), c.params.add(lat, metres, by=_south),
-            c.params.add(lon, lat, metres, by=east_of), c.params.add(lat, metres, by=_north),
+            c.params.add(lon, lat, metres, by=west_of), c.params.add(lat, metres, by=south_of),
+            c.params.add(lon, lat, metres, by=east_of), c.params.add(lat, metres, by=north_of),
         )  # fmt: skip
     else:
         (text,) = _holes(p.geometry)

@@ -91,6 +91,8 @@ def _backwards(c: Compiler, row: Row) -> tuple[str, str]:
             f"select {e}.{near} as k, {i} as step from edge {e} "
             f"where {e}.{far} = {back}.place >> {_STEP_BITS} and {e}.rel = {number} and {' and '.join(w.at.holds(e))}"
         )
+    if not options:  # a walk of which no step may be seen stays at its start
+        return back, f"{back}(place, depth) as (select {row.alias}.entity << {_STEP_BITS}, 0)"
     best = (
         f"(select o.k << {_STEP_BITS} | o.step from ({' union all '.join(options)}) o "
         f"cross join entity n on n.key = o.k where exists (select 1 from {w.levels} x where x.node = o.k "
@@ -107,6 +109,8 @@ def path(c: Compiler, row: Row, name: MetaName) -> str:
     """SQL of the JSON list of ids, or of the steps between them."""
     if row.walk is None:
         return "null"
+    if name is MetaName.VIA and not row.walk.steps:
+        return "'[]'"
     back, cte = _backwards(c, row)
     if name is MetaName.PATH:
         body = (
