@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.auth.audit import of_text
@@ -67,14 +66,14 @@ class GraphQLRoute:
             else:
                 operations = [_operation(parsed, header, "body")]
         except _Refused as refusal:
-            return await self._refuse(request, grant, refusal.status, refusal.error, started)
+            return self._refuse(request, grant, refusal.status, refusal.error, started)
         except AccessDenied as error:
-            return await self._refuse(request, grant, 401, error, started)
+            return self._refuse(request, grant, 401, error, started)
         except JingweiError as error:
-            return await self._refuse(request, grant, 400, error, started)
+            return self._refuse(request, grant, 400, error, started)
         answers = [await self.engine.answer(operation, grant.scope) for operation in operations]
         for operation, answer in zip(operations, answers, strict=True):
-            await self._record(request, grant, operation, answer, started)
+            self._record(request, grant, operation, answer, started)
         if isinstance(parsed, list):
             body = b"[" + b",".join(answer.body for answer in answers) + b"]"
             return _response(request, body, ran=all(answer.ran for answer in answers))
@@ -93,13 +92,13 @@ class GraphQLRoute:
                 given["variables"] = _parsed(given["variables"].encode())
             operation = _operation(given, _header_time(request), "query string")
         except _Refused as refusal:
-            return await self._refuse(request, grant, refusal.status, refusal.error, started)
+            return self._refuse(request, grant, refusal.status, refusal.error, started)
         except AccessDenied as error:
-            return await self._refuse(request, grant, 401, error, started)
+            return self._refuse(request, grant, 401, error, started)
         except JingweiError as error:
-            return await self._refuse(request, grant, 400, error, started)
+            return self._refuse(request, grant, 400, error, started)
         answer = await self.engine.answer(operation, grant.scope)
-        await self._record(request, grant, operation, answer, started)
+        self._record(request, grant, operation, answer, started)
         return _response(request, answer.body, ran=answer.ran)
 
     # ------------------------------------------------------------ the request
@@ -142,17 +141,17 @@ class GraphQLRoute:
 
     # ------------------------------------------------------------ the record
 
-    async def _refuse(
+    def _refuse(
         self, request: Request, grant: Grant | None, status: int, error: JingweiError, started: float
     ) -> Response:
         entry = self._entry(request, grant, started) | {"status": status, "code": error.code}
-        await run_in_threadpool(self.audit.write, entry)
+        self.audit.write(entry)
         if status == 401:
             return self.guard.refusal(error)
         body = orjson.dumps({"errors": [{"message": str(error), "extensions": error.as_dict()}]})
         return Response(body, status, media_type=_JSON)
 
-    async def _record(
+    def _record(
         self, request: Request, grant: Grant, operation: engines.Request, answer: Answer, started: float
     ) -> None:
         entry = self._entry(request, grant, started) | {
@@ -162,7 +161,7 @@ class GraphQLRoute:
             "errors": answer.errors,
             "bytes": len(answer.body),
         }
-        await run_in_threadpool(self.audit.write, entry)
+        self.audit.write(entry)
 
     def _entry(self, request: Request, grant: Grant | None, started: float) -> dict[str, Any]:
         return {

@@ -85,7 +85,7 @@ class Engine:
             operation = document.operation(request.operation)
             variables = self.documents.variables(operation, request.variables)
             roots = _roots(operation, document.fragments)
-            if not plainly and roots and roots <= _INTROSPECTION:
+            if not plainly and roots <= _INTROSPECTION and roots & ROOTS.keys():
                 return await self._introspect(request, document, operation, variables)
             plain = plainly or not all(self._is_generated(name) for name in roots)
             cursors = _Cursors(self.store, self.api.schema.hash, scope)
