@@ -204,15 +204,19 @@ class StoreMachine(RuleBasedStateMachine):
             if isinstance(change, Put):
                 known = trial.identity.get(change.record)
                 level = SOURCES[change.record.source].level if change.level is None else change.level
-                entity = next((e for e in known[level:] if e), None) if known else None
-                entity = entity or f"new {change.record}"
-                if known is None and "uscc" in change.properties:
+                here = known[level] if known else None
+                entity = here or f"new {change.record}"
+                if here is None and "uscc" in change.properties:
                     continue  # which of several holders it meets is the store's to say
                 trial.apply(change, run, entity)
             else:
                 trial.apply(change, run)
-        puts_new = any(isinstance(c, Put) and c.record not in self.model.identity for c in changes)
+        puts_new = any(isinstance(c, Put) and self._at_first_sight(c) for c in changes)
         assert puts_new or not trial.settle(), "the store refused what is no conflict"
+
+    def _at_first_sight(self, put: Put) -> bool:
+        level = SOURCES[put.record.source].level if put.level is None else put.level
+        return put.record not in self.model.identity or self.model.identity[put.record][level] is None
 
     # ------------------------------------------------------------ rules
 

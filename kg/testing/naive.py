@@ -120,14 +120,14 @@ class Model:
         self.lines: dict[tuple[RecordKey, int], Line] = {}
         self.relations: dict[tuple[Any, ...], Line] = {}
         self.identity: dict[RecordKey, list[str | None]] = {}
-        self.home: dict[RecordKey, str] = {}
+        self.home: dict[RecordKey, list[str | None]] = {}
 
     def clone(self) -> Model:
         other = Model(self.sources)
         other.lines = {k: _copied(v) for k, v in self.lines.items()}
         other.relations = {k: _copied(v) for k, v in self.relations.items()}
         other.identity = copy.deepcopy(self.identity)
-        other.home = dict(self.home)
+        other.home = copy.deepcopy(self.home)
         return other
 
     # ------------------------------------------------------------ changes
@@ -153,7 +153,7 @@ class Model:
             for record in change.records:
                 for level in LEVELS:
                     if level >= change.level and self.identity[record][level] is not None:
-                        self.identity[record][level] = self.home[record]
+                        self.identity[record][level] = self.home[record][level]
             return True
         assert isinstance(change, Retract)
         for line in (*self.lines.values(), *self.relations.values()):
@@ -166,16 +166,20 @@ class Model:
         used = {r for (_, _, a, b, _, _), line in self.relations.items() for r in (a, b) if any(line.said)}
         touched = {r for (r, _), line in self.lines.items() if run in line.runs}
         for record in list(self.identity):
-            if record in touched and record not in used and not any(any(line.said) for (r, _), line in self.lines.items() if r == record):
+            if (
+                record in touched
+                and record not in used
+                and not any(any(line.said) for (r, _), line in self.lines.items() if r == record)
+            ):
                 del self.identity[record], self.home[record]
 
     def _put(self, put: Put, run: str, entity: str) -> bool:
         level = self.sources[put.record.source].level if put.level is None else put.level
         ids = self.identity.setdefault(put.record, [None] * len(LEVELS))
-        self.home.setdefault(put.record, entity)
+        home = self.home.setdefault(put.record, [None] * len(LEVELS))
         for at in LEVELS:
             if at >= level and ids[at] is None:
-                ids[at] = entity
+                ids[at] = home[at] = entity
         line = self.lines.setdefault((put.record, level), Line())
         values = {n: v for n, v in put.properties.items() if v is not None}
         said = (put.cls, tuple(sorted(values.items())), put.confidence, put.stated)

@@ -101,14 +101,16 @@ class Statements:
         w = self.w
         key = put.record
         level = self._level(key.source, put.level)
-        rows = w.record(key)
         outcome = LOADED
-        if not rows:
+        known = w.entity_of(key, level) if w.record(key) else None
+        if known is None:  # claimed for higher levels alone is at first sight too: they have no say in what it is here
             entity, outcome = self._first_sight(put, level, where)
-            rows = [RecordRow(key.source, key.local, entity, entity, level, OPEN)]
-            w.set_record(key, rows)
+            above = w.record(key)
+            ends = min((r.level_from for r in above), default=OPEN)
+            w.set_record(key, [RecordRow(key.source, key.local, entity, entity, level, ends), *above])
         else:
-            entity = self._known(put, rows, level, where)
+            entity = known
+            self._same_entity(put, known, level, where)
         properties = put.properties
         line = w.line(key, level)
         if not put.patch:
@@ -126,13 +128,8 @@ class Statements:
                     w.note_holder((scheme, str(one)), entity, put.valid.start, put.valid.end, level)
         return outcome, entity
 
-    def _known(self, put: Put, rows: list[RecordRow], level: int, where: str) -> str:
+    def _same_entity(self, put: Put, entity: str, level: int, where: str) -> None:
         key = put.record
-        entity = self.w.entity_of(key, level)
-        if entity is None:  # claimed so far for higher levels alone
-            low = min(rows, key=lambda r: r.level_from)
-            entity = low.entity
-            self.w.set_record(key, [RecordRow(key.source, key.local, low.home, entity, level, low.level_from), *rows])
         if put.entity is not None:
             named = self.w.resolve(put.entity, level, put.valid.start, put.valid.end, where=where)
             if named is None or self.w.entity_of(named, level) != entity:
@@ -141,7 +138,6 @@ class Statements:
                     field="entity", value=str(put.entity),
                     remedy="Merge the two entities, split the record off first, or leave `entity` out.",
                 )  # fmt: skip
-        return entity
 
     def _first_sight(self, put: Put, level: int, where: str) -> tuple[str, str]:
         w = self.w
@@ -167,8 +163,8 @@ class Statements:
         if held:
             return next(iter(held)), MERGED
         if first is not None:
-            return w.mint(level, "identifier", *first), LOADED
-        return w.mint(level, "record", *put.record), LOADED
+            return w.mint(level, "identifier", *first, record=put.record), LOADED
+        return w.mint(level, "record", *put.record, record=put.record), LOADED
 
     def end(self, end: End, where: str) -> str:
         """Outcome."""

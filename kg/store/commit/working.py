@@ -202,11 +202,11 @@ class Working:
                 return row.entity
         return None
 
-    def mint(self, level: int, kind: str, *parts: str) -> str:
+    def mint(self, level: int, kind: str, *parts: str, record: RecordKey | None = None) -> str:
         """An entity id for something first seen by readers of `level`, never one that they know already.
 
-        What only higher levels know has no say in it: an entity of theirs that goes by this very identifier is
-        joined, any other one gives the id up.
+        What only higher levels know has no say in it: an entity of theirs that goes by this very identifier, or was
+        first seen as this very `record`, is joined, any other one gives the id up.
         """
         salt = 0
         while True:
@@ -218,7 +218,9 @@ class Working:
                 self.minted.add(entity)
                 return entity
             if all(r.level_from > level for r in using):
-                if not (kind == "identifier" and not salt and self._held_by(entity, (parts[0], parts[1]))):
+                own = any((r.source, r.local) == record for r in using)
+                held = kind == "identifier" and not salt and self._held_by(entity, (parts[0], parts[1]))
+                if not own and not held:
                     self._evict(entity)
                 return entity
             salt += 1
