@@ -45,6 +45,8 @@ class CsvTable:
     separator: str
     header_line: int
     sample: bytes
+    crs: str = ""
+    geometric: bool = False
 
     def rows(self) -> Iterator[Row]:
         source = lines(self.path, self.encoding, self.sample)

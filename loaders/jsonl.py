@@ -29,6 +29,8 @@ class JsonlTable:
     encoding: Encoding
     sample: bytes
     separator: str = ""
+    crs: str = ""
+    geometric: bool = False
 
     def rows(self) -> Iterator[Row]:
         for line in lines(self.path, self.encoding, self.sample):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kg.errors import LoadError
 from loaders.csv import open_csv
+from loaders.geojson import open_geojson
 from loaders.jsonl import open_jsonl
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "jsonl", (".jsonl", ".ndjson"), "a JSON object on each line",
         lambda path, o: open_jsonl(path, encoding=o.encoding),
+    ),
+    Format(
+        "geojson", (".geojson", ".json"), "a FeatureCollection of GeoJSON",
+        lambda path, o: open_geojson(path, encoding=o.encoding),
     ),
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    files: Annotated[list[Path], typer.Argument(help="CSV, TSV or JSON Lines.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV, TSV, JSON Lines, GeoJSON.")],
     store: StoreOption = None,
     ontology: OntologyOption = None,
     cls: Annotated[str, typer.Option("--class", "-c", help="What the rows are; columns are its property names.")] = "",
@@ -36,6 +36,7 @@ def load(
         str | None, typer.Option("--recorded-at", help="Replay history: when this was known.")
     ] = None,
     level: Annotated[int | None, typer.Option("--level", min=0, max=3, help="Least level that reads it.")] = None,
+    crs: Annotated[str, typer.Option("--crs", help="Of the coordinates: EPSG:4549, GCJ-02, BD-09.")] = "",
     reason: Annotated[str, typer.Option("--reason", help="Kept with the run.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
     overwrite_later: Annotated[
@@ -59,6 +60,7 @@ def load(
         valid_from=instant(valid_from, "--valid-from"),
         recorded_at=instant(recorded_at, "--recorded-at"),
         level=level,
+        crs=crs,
         overwrite_later=overwrite_later,
         dry_run=dry_run,
         rejects=settings.data_dir / "rejects",

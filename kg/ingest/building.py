@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import orjson
+
+from kg.errors import ValidationError
 from kg.geo.geometry import canonical
 from kg.ingest import dates
 from kg.ingest.cells import CellError
@@ -14,6 +17,7 @@ from kg.model.intervals import MIN, OPEN, Interval
 from kg.schema.checks import compile_checks
 from kg.schema.identifiers import checker, normalise
 from kg.schema.instants import InvalidTime, instant_micros
+from kg.schema.types import Datatype
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
     from kg.ingest.compiling import Cell, Link, Plan, Valid
     from kg.ingest.compiling import End as LinkEnd
+    from kg.ingest.crs import System
     from kg.model.changes import Change, Ref
     from kg.model.records import Record
     from kg.schema.types import Schema, Scheme
@@ -57,11 +62,16 @@ class Built:
 class Builder:
     """Builds changes by one plan. `where` names the file in rejections."""
 
-    def __init__(self, plan: Plan, schema: Schema, defaults: Defaults, zone: ZoneInfo, where: str) -> None:
+    def __init__(
+        self, plan: Plan, schema: Schema, defaults: Defaults, zone: ZoneInfo, system: System, where: str
+    ) -> None:
         self.plan = plan
         self.defaults = defaults
         self.zone = zone
         self.where = where
+        self.system = system
+        cls = plan.cls
+        self.shapes = tuple(p.name for p in cls.properties if p.datatype is Datatype.GEOMETRY) if cls else ()
         self.checks = compile_checks(schema, canonical)
         self.columns = {cell.property: cell.column for cell in plan.cells}
         self.id_check = checker(plan.id_scheme) if plan.id_scheme else None
@@ -115,6 +125,8 @@ class Builder:
                 reason = "longitude and latitude are no pair of numbers"
                 shown = f"{longitude}, {latitude}"
                 wrong.append(Rejection(where, point.longitude, shown, reason, "Write both in degrees: 121.6, 31.2."))
+        if self.system.convert is not None:
+            self._move(found, where, wrong)
         if plan.keep_rest:
             known = plan.known
             rest = {name: value for name, value in values.items() if name not in known and not name.startswith("_")}
@@ -126,6 +138,20 @@ class Builder:
             Rejection(where, self.columns.get(v.field, v.field), v.value, v.message, v.remedy) for v in violations
         ]
         return stored
+
+    def _move(self, found: dict[str, Any], where: str, wrong: list[Rejection]) -> None:
+        """Geometries from the source's reference system to WGS 84."""
+        for name in self.shapes:
+            value = found.get(name)
+            if isinstance(value, str):
+                value = orjson.loads(value)
+            if isinstance(value, dict):
+                try:
+                    found[name] = self.system.geometry(value)
+                except ValidationError as error:
+                    column = self.columns.get(name, name)
+                    wrong.append(Rejection(where, column, error.value, error.message, error.remedy))
+                    del found[name]
 
     def _cells(
         self,

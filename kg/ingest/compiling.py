@@ -85,6 +85,7 @@ class Plan:
     patch: bool
     known: frozenset[str]  # columns that are spoken for; others go under attributes, or nowhere
     keep_rest: bool
+    shapes: tuple[Cell, ...]  # those of `cells` that hold geometries
     notes: tuple[str, ...] = field(default=())
 
 
@@ -179,7 +180,9 @@ class Compiler:
         valid = self._valid(m.valid, "valid")
         return Plan(
             cls, id_columns, id_scheme, cells, constants, m.points, links, valid, self._has(m.stated, "stated"),
-            m.patch, known, keep_rest, tuple(self.notes),
+            m.patch, known, keep_rest,
+            tuple(c for c in cells if (p := cls.property(c.property)) and p.datatype is Datatype.GEOMETRY),
+            tuple(self.notes),
         )  # fmt: skip
 
     def _id(self, cls: EntityClass, cells: Iterable[Cell]) -> tuple[tuple[str, ...], Scheme | None]:
@@ -240,7 +243,7 @@ class Compiler:
         valid = self._valid(m.valid, "valid")
         return Plan(
             None, (), None, (), {}, (), (link,), valid, self._has(m.stated, "stated"), m.patch, known, False,
-            tuple(self.notes),
+            (), tuple(self.notes),
         )  # fmt: skip
 
     def _link(self, cls: EntityClass, said: RelationMapping, place: str) -> Link:

@@ -19,10 +19,11 @@ from kg.errors import LoadError
 from kg.ingest.building import Builder, Built, Defaults, Refused
 from kg.ingest.committing import Batched, Committer
 from kg.ingest.compiling import Compiler, class_mapping
+from kg.ingest.crs import WGS84, System, find_system, places, system
 from kg.ingest.rejects import RejectsFile, source_stem
 from kg.model.changes import Receipt, Rejection, Source
 from kg.model.intervals import MIN
-from kg.model.records import BadRow
+from kg.model.records import BadRow, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from kg.ingest.compiling import Plan
     from kg.ingest.mapping import Mapping
-    from kg.model.records import Record, Row, Table
+    from kg.model.records import Row, Table
     from kg.schema.types import Schema
     from kg.store.base import Store
 
@@ -45,7 +46,8 @@ class LoadOptions:
     """What the caller says. One of `cls` and `mapping` is set.
 
     `valid_from`, `recorded_at`: microseconds. `rejects`: folder for refused rows; None writes none. `level`: of the
-    claims, None is the source's. `overwrite_later`: an open-ended row also holds past the source's next statement.
+    claims, None is the source's. `crs`: of the coordinates; `near`: where the graph's places are, which ranks
+    candidates for it. `overwrite_later`: an open-ended row also holds past the source's next statement.
     """
 
     cls: str = ""
@@ -56,6 +58,8 @@ class LoadOptions:
     valid_from: int | None = None
     recorded_at: int | None = None
     level: int | None = None
+    crs: str = ""
+    near: tuple[float, float] | None = None
     overwrite_later: bool = False
     dry_run: bool = False
     batch: int = BATCH
@@ -88,6 +92,9 @@ class Load:
         self.source, self.declared = self._source(mapping)
         self.plan: Plan = Compiler(mapping, schema, columns, self.source, where, fixed=bool(table.columns)).plan()
         self.rejects_path: Path | None = None
+        self.system, why = self._system(where)
+        if why:
+            notes.append(why)
         self.notes = (*table.evidence, f"source: {self.source.id}", *notes, *self.plan.notes, self._valid_note())
 
     def _source(self, mapping: Mapping) -> tuple[Source, tuple[Source, ...]]:
@@ -101,6 +108,15 @@ class Load:
         zone = mapping.timezone or self.options.timezone
         source = Source(said.id, said.label, said.priority, said.level, zone)
         return source, (source,) if said.model_fields_set - {"id"} else ()
+
+    def _system(self, where: str) -> tuple[System, str]:
+        """The reference system of the coordinates, and a note where there are any."""
+        if not (self.plan.shapes or self.plan.points):
+            return system(WGS84), ""
+        sample = (p for row in self.table.rows() if isinstance(row, Record) for p in places(self.plan, row))
+        said = self.options.crs or self.mapping.crs
+        declared = self.table.crs
+        return find_system(said, declared, sample, must_say=self.table.geometric, near=self.options.near, where=where)
 
     def _valid_note(self) -> str:
         valid = self.plan.valid
@@ -117,7 +133,7 @@ class Load:
         valid_from = MIN if o.valid_from is None else o.valid_from
         defaults = Defaults(self.source.id, valid_from, level, m.confidence, not o.overwrite_later)
         zone = ZoneInfo(m.timezone or self.source.timezone)
-        return Builder(self.plan, self.schema, defaults, zone, str(self.table.path))
+        return Builder(self.plan, self.schema, defaults, zone, self.system, str(self.table.path))
 
     def base(self) -> str:
         """Of all that decides what is claimed: file, mapping, schema, source and options."""
@@ -127,8 +143,8 @@ class Load:
                 digest.update(chunk)
         o = self.options
         said = [
-            self.table.path.name, self.mapping.hash(), self.schema.hash, self.source.id, o.valid_from, o.level,
-            o.overwrite_later, o.batch, repr(self.declared), o.author, o.reason,
+            self.table.path.name, self.mapping.hash(), self.schema.hash, self.source.id, self.system.name,
+            o.valid_from, o.level, o.overwrite_later, o.batch, repr(self.declared), o.author, o.reason,
         ]  # fmt: skip
         digest.update(orjson.dumps(said))
         return digest.hexdigest()[:16]

@@ -121,6 +121,7 @@ class Mapping(_Part):
     valid: ValidMapping | None = None
     stated: str = ""
     timezone: str = ""
+    crs: str = ""
     level: Level | None = None
     confidence: Annotated[float, Field(ge=0, le=1)] = 1.0
     relations: tuple[RelationMapping, ...] = ()

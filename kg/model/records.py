@@ -56,6 +56,16 @@ class Table(Protocol):
         ...
 
     @property
+    def crs(self) -> str:
+        """The reference system that the source declares, such as "EPSG:4549"; "" where it declares none."""
+        ...
+
+    @property
+    def geometric(self) -> bool:
+        """Whether the format has geometries of its own, and a place to declare their reference system."""
+        ...
+
+    @property
     def evidence(self) -> tuple[str, ...]:
         """What was found out about the source rather than said, a sentence each, for people."""
         ...
