@@ -53,7 +53,7 @@ class Filled:
         return compiled, Interpreter(self.schema, self.rows, CODEC, LATEST).run(secured)
 
 
-def fill(schema: Schema, rows: Rows) -> Filled:
+def fill(schema: Schema, rows: Rows, latest: int = LATEST) -> Filled:
     db = connect(":memory:", create=True)
     register_cursor(db, CODEC)
     with writing(db):
@@ -69,7 +69,7 @@ def fill(schema: Schema, rows: Rows) -> Filled:
         writer.edges(rows.edges)
         writer.identifiers(rows.identifiers)
         writer.keep_sequences()
-        db.execute("insert into tx values (1, ?, 'run', '', '', 'commit', '{}', 0, 0, 0, 0, 0, 0, 0, 0)", (LATEST,))
+        db.execute("insert into tx values (1, ?, 'run', '', '', 'commit', '{}', 0, 0, 0, 0, 0, 0, 0, 0)", (latest,))
     return Filled(schema, rows, db, Runner(schema, layout, head(db).layout))
 
 
