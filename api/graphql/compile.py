@@ -11,6 +11,7 @@ from graphql.execution.values import get_argument_values
 from api.graphql import meaning as m
 from api.graphql.collect import Collector, Selected
 from api.graphql.compile_aggregate import aggregate
+from api.graphql.compile_pages import PageCompiler
 from api.graphql.compile_roots import RootCompiler
 from api.graphql.filters import Filters, both
 from api.graphql.types import TYPENAME_KEY
@@ -20,21 +21,14 @@ from kg.query.algebra import (
     ClaimsOf,
     ConflictsOf,
     Const,
-    Cursor,
-    EdgeField,
     Field,
     Fixed,
-    InfoPart,
-    Join,
     Leaf,
     Meta,
     MetaName,
     Obj,
     Op,
     Page,
-    PageField,
-    PageOf,
-    PagePart,
     Prop,
     Query,
     Range,
@@ -46,7 +40,6 @@ from kg.query.algebra import (
     Time,
     Walk,
 )
-from kg.query.cursor import resume
 from kg.schema.types import ROOT_CLASS
 
 if TYPE_CHECKING:
@@ -364,7 +357,7 @@ class Compiler:
         assert isinstance(meaning, m.OfClaim)
         return Leaf(Meta(meaning.meta))
 
-    # ------------------------------------------------------------ connections
+    # ------------------------------------------------------------ for the other compilers
 
     def page_size(self, first: int, ctx: Context) -> int:
         if first < 0:
@@ -396,30 +389,7 @@ class Compiler:
         order: tuple[Order, ...],
     ) -> Select:
         """A page of `source`: the parts of the connection that are selected."""
-        first = self.page_size(args["first"], ctx)
-        time = self.instants(args)
-        if args.get("after") is not None and ctx.rows > 1:
-            raise QueryError(
-                "A cursor goes on in one list, and here are many",
-                where=f"{ctx.place}.after",
-                remedy="Ask for the one parent by id, and for the next page below it.",
-            )
-        inner = replace(ctx, cls=cls, rows=ctx.rows * max(first, 1))
-        type_ = self.type_of(selected)
-        fields = [
-            self._page_field(part, type_, cls, inner) for part in self.collector.collect(selected.selections, _ONE)
-        ]
-        self.spend(ctx.rows, ctx.place)
-        select = Select(source, PageOf(tuple(fields)), where, order, time=time)
-        asked = Time(*(outer if own is None else own for own, outer in self._both(time)))
-        binding = self.cursors.binding(replace(select, time=asked))
-        select = replace(select, page=Page(first, None, binding))
-        return (
-            select if args.get("after") is None else resume(select, self.cursors.decode(args["after"], binding), first)
-        )
-
-    def _both(self, time: Time) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-        return (time.valid, self._time.valid), (time.system, self._time.system)
+        return PageCompiler(self, self._time).connection(selected, source, cls, args, ctx, where, order)
 
     def type_of(self, selected: Selected) -> Any:
         """The named type of a selected field: any class's will do, since they share it."""
@@ -430,44 +400,6 @@ class Compiler:
         while hasattr(found, "of_type"):
             found = found.of_type
         return found
-
-    def _page_field(self, part: Selected, type_: Any, cls: str, ctx: Context) -> PageField:
-        ctx = ctx.at(part.key)
-        if part.name == "__typename":
-            return PageField(part.key, "__typename", typename=type_.name)
-        if part.name == "nodes":
-            return PageField(part.key, PagePart.NODES, obj=self.entity(part.selections, self.schema.concrete(cls), ctx))
-        if part.name == "totalCount":
-            return PageField(part.key, PagePart.TOTAL)
-        if part.name == "edges":
-            edge_type = type_.fields["edges"].type
-            while hasattr(edge_type, "of_type"):
-                edge_type = edge_type.of_type
-            edges = [self._edge_field(e, edge_type, cls, ctx) for e in self.collector.collect(part.selections, _ONE)]
-            return PageField(part.key, PagePart.EDGES, edge=tuple(edges))
-        info: tuple[tuple[str, InfoPart | Fixed], ...] = tuple(
-            (item.key, Fixed("PageInfo") if item.name == "__typename" else InfoPart(item.name))
-            for item in self.collector.collect(part.selections, _ONE)
-        )
-        return PageField(part.key, PagePart.INFO, info=info)
-
-    def _edge_field(self, part: Selected, type_: Any, cls: str, ctx: Context) -> EdgeField:
-        if part.name == "__typename":
-            return EdgeField(part.key, Fixed(type_.name))
-        if part.name == "cursor":
-            self.spend(ctx.rows, ctx.place)
-            return EdgeField(part.key, Cursor())
-        if part.name == "node":
-            return EdgeField(part.key, self.entity(part.selections, self.schema.concrete(cls), ctx.at(part.key)))
-        meaning = self.api.meaning(type_.fields[part.name])
-        self.spend(ctx.rows, ctx.place)
-        if isinstance(meaning, m.Value):
-            return EdgeField(part.key, Leaf(meaning.expr))
-        assert isinstance(meaning, m.Reference)
-        target = meaning.prop.target or ROOT_CLASS
-        inner = replace(self.enter(ctx.at(part.key)), cls=target)
-        obj = self.entity(part.selections, self.schema.concrete(target), inner)
-        return EdgeField(part.key, Join(meaning.prop.name, target, obj))
 
 
 def grid_level(level: int, place: str) -> int:

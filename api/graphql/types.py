@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 from api.graphql import meaning as m
 from api.graphql.aggregates import OPERATIONS, comparables, countables, group_keys, numbers
+from api.graphql.describe import describe, property_notes
 from api.graphql.inputs import SCALAR, Inputs
 from api.graphql.names import Names, is_enum, upper_first
 from api.graphql.registry import Argument, FieldSpec, Registry
 from api.graphql.types_roots import RootTypes
+from api.graphql.types_shared import SharedTypes
 from kg.errors import SchemaError
 from kg.query.algebra import Edge, Meta, MetaName, Prop
-from kg.schema.types import ROOT_CLASS, Datatype, Label
+from kg.schema.types import ROOT_CLASS, Datatype
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,26 +24,6 @@ if TYPE_CHECKING:
 TYPENAME_KEY: Final = " t"
 """Key of the hidden type name in answers for plain Strawberry: no alias can be spelt so."""
 NESTED_FIRST: Final = 20
-
-
-def describe(label: Label, definition: Label, *more: str) -> str:
-    """Label and definition in English, then in Chinese."""
-    parts = []
-    for language, colon in (("en", ": "), ("zh", "：")):
-        texts = [getattr(label, language), getattr(definition, language)]
-        parts.append(colon.join(t for t in texts if t))
-    return "\n\n".join(p for p in (*parts, *more) if p)
-
-
-def _property_notes(prop: Property) -> list[str]:
-    notes = []
-    if prop.unit:
-        notes.append(f"Unit 单位: {prop.unit}")
-    if prop.scheme:
-        notes.append(f"Identifier scheme 标识体系: {prop.scheme}")
-    if prop.sensitivity:
-        notes.append(f"Read from level 密级 {prop.sensitivity} upward.")
-    return notes
 
 
 class TypeBuilder:
@@ -63,7 +45,7 @@ class TypeBuilder:
     def build(self) -> type:
         """Make all types. Raises SchemaError for names that collide."""
         self.names.check()
-        self._shared()
+        SharedTypes(self).make()
         for relation in self.schema.relations.values():
             self._relation(relation)
         for cls in sorted(self.schema.classes.values(), key=lambda c: (len(c.ancestors), c.name)):
@@ -72,103 +54,7 @@ class TypeBuilder:
 
     # ------------------------------------------------------------ shared types
 
-    def _shared(self) -> None:
-        p, add = self.prefix, self.registry.output
-        classes = self.schema.classes.values()
-        self.registry.enum(p + "ClassName", {c.name: describe(c.label, c.definition) for c in classes}, "A class. 类。")
-        steps = {s: r.label.zh for c in classes for s, r, _ in self.schema.steps_from(c.name)}
-        if steps:
-            self.registry.enum(p + "StepName", dict(sorted(steps.items())), "A relation as read from one end. 关系。")
-        if self.schema.schemes:
-            schemes = {s.name: describe(s.label, s.label, s.owner) for s in self.schema.schemes.values()}
-            self.registry.enum(p + "Scheme", schemes, "An identifier scheme. 标识体系。")
-        for prop in {p.name + p.owner: p for c in classes for p in c.properties}.values():
-            self._enum(prop)
-        for relation in self.schema.relations.values():
-            for prop in relation.properties:
-                self._enum(prop)
-        self.registry.enum(
-            p + "Provenance",
-            {"stated": "A source describes it. 有来源描述。", "mentioned": "Only named by others so far. 仅被提及。"},
-        )
-        self.registry.enum(p + "AggregateOp", OPERATIONS)
-        self.inputs.shared()
-        part = m.Part
-        add(
-            "PageInfo",
-            [
-                FieldSpec("hasNextPage", "Boolean!", meaning=part("hasNextPage")),
-                FieldSpec("hasPreviousPage", "Boolean!", meaning=part("hasPreviousPage")),
-                FieldSpec("startCursor", "String", meaning=part("startCursor")),
-                FieldSpec("endCursor", "String", meaning=part("endCursor")),
-            ],
-            "Where a page stands. 分页信息。",
-            shareable=True,
-        )
-        identity = [FieldSpec("id", "ID!", "Opaque and stable. 不透明的稳定标识。", meaning=m.Value(Meta(MetaName.ID)))]
-        self._interface(
-            p + "Node", identity, "Anything with an id. 任何有标识的对象。", (), self.schema.concrete(ROOT_CLASS)
-        )
-        self._claims()
-
-    def _enum(self, prop: Property) -> None:
-        if is_enum(prop):
-            labels = [describe(label, Label()) for label in prop.value_labels] or [""] * len(prop.values)
-            self.registry.enum(
-                self.names.enum_type(prop),
-                dict(zip(prop.values, labels, strict=True)),
-                describe(prop.label, prop.definition),
-            )
-
-    def _claims(self) -> None:
-        def leaf(name: str, text: str, meta: MetaName, says: str = "") -> FieldSpec:
-            return FieldSpec(name, text, says, meaning=m.OfClaim(meta))
-
-        clocks = [leaf(n, "DateTime", MetaName(n)) for n in ("validFrom", "validTo", "systemFrom", "systemTo")]
-        self.registry.output(
-            self.names.type("Claim", "the built-in type Claim"),
-            [
-                leaf("source", "String!", MetaName.SOURCE, "Who says it. 来源。"),
-                leaf("record", "String!", MetaName.RECORD, "The source's own name for it. 来源中的记录号。"),
-                leaf("level", "Int!", MetaName.LEVEL, "Read from this level upward. 密级。"),
-                leaf("confidence", "Float!", MetaName.CONFIDENCE),
-                leaf("stated", "DateTime", MetaName.STATED, "The source's own statement date. 来源自述时刻。"),
-                leaf("run", "String!", MetaName.RUN, "The load that brought it. 载入批次。"),
-                leaf("properties", "JSON!", MetaName.PROPERTIES, "All that it says. 全部陈述。"),
-                *clocks,
-            ],
-            "What one record of one source says. 一个来源的一条陈述。",
-        )
-        self.registry.output(
-            self.names.type("Conflict", "the built-in type Conflict"),
-            [
-                leaf("property", "String!", MetaName.PROPERTY),
-                leaf("value", "JSON", MetaName.VALUE),
-                leaf("source", "String!", MetaName.SOURCE),
-                leaf("record", "String!", MetaName.RECORD),
-                leaf("level", "Int!", MetaName.LEVEL, "Read from this level upward. 密级。"),
-                leaf("chosen", "Boolean!", MetaName.CHOSEN, "The resolved value is this one. 采用的值。"),
-            ],
-            "One of several values that records give for one property. 各来源不一致的取值之一。",
-        )
-        thing = self.names.class_type(self.schema.classes[ROOT_CLASS])
-        self.registry.output(
-            self.names.type("Path", "the built-in type Path"),
-            [
-                leaf("depth", "Int!", MetaName.DEPTH, "Number of hops. 跳数。"),
-                leaf("via", "[String!]!", MetaName.VIA, "Relations along the path. 沿途关系。"),
-                FieldSpec(
-                    "nodes",
-                    f"[{thing}!]!",
-                    "Entities along the path, the start first. 沿途实体。",
-                    meaning=m.Part("nodes"),
-                ),
-                FieldSpec("end", f"{thing}!", "The last one. 终点。", meaning=m.Part("end")),
-            ],
-            "A shortest path. 最短路径。",
-        )
-
-    def _interface(
+    def interface(
         self, name: str, fields: list[FieldSpec], says: str, above: Sequence[str], classes: tuple[str, ...]
     ) -> None:
         self.possible[name] = classes
@@ -185,7 +71,7 @@ class TypeBuilder:
         concrete = self.schema.concrete(cls.name)
         own = name
         if self.names.has_subclasses(cls):
-            self._interface(name, self._entity_fields(cls), says, above, concrete)
+            self.interface(name, self._entity_fields(cls), says, above, concrete)
             above = [*above, name]
             own = self.names.object_type(cls)
         if not cls.abstract:
@@ -258,7 +144,7 @@ class TypeBuilder:
 
     def _property(self, cls: EntityClass, prop: Property) -> list[FieldSpec]:
         value = self._value_type(self._widest(cls, prop))
-        says = describe(prop.label, prop.definition, *_property_notes(prop))
+        says = describe(prop.label, prop.definition, *property_notes(prop))
         fields = [FieldSpec(prop.name, value, says, meaning=m.Value(Prop(prop.name)))]
         if prop.datatype is Datatype.GEOMETRY:
             point = [Argument("lon", "Float!"), Argument("lat", "Float!")]
@@ -428,7 +314,7 @@ class TypeBuilder:
                 self.connection(upper_first(step) + "RelationClosure", f"closure of {step}", node, far)
 
     def _edge_property(self, prop: Property) -> FieldSpec:
-        says = describe(prop.label, prop.definition, *_property_notes(prop))
+        says = describe(prop.label, prop.definition, *property_notes(prop))
         if prop.datatype is Datatype.ENTITY:
             target = self.names.class_type(self.schema.classes[prop.target or ROOT_CLASS])
             return FieldSpec(prop.name, target, says, meaning=m.Reference(prop))
