@@ -1,6 +1,5 @@
 """Each node of the algebra, compiled: the hand-checked expectations that the interpreter is held to."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -18,7 +17,7 @@ from tests.kg.store.sqlite.conftest import Rows, fill
 
 
 @pytest.fixture
-def ask(park: ParkRows) -> Iterator[Ask]:
+def ask(park: ParkRows) -> Ask:
     """As the interpreter's fixture of this name, by one compiled statement."""
 
     def run(action: Select | Aggregate, scope: Scope | None = None, *, now: int = 40, time: Time | None = None) -> Any:
