@@ -70,9 +70,12 @@ def _metric(world: World, metric: Metric, members: Sequence[Row]) -> Stored:
     return _total(single, average=metric.op is MetricOp.AVG)
 
 
-def _total(values: list[int | float], *, average: bool) -> int | float:
+def _total(values: list[int | float], *, average: bool) -> int | float | None:
     whole = all(isinstance(one, int) for one in values)
-    total: int | float = sum(values) if whole else math.fsum(values)
+    try:
+        total: int | float = sum(values) if whole else math.fsum(values)
+    except OverflowError:  # not finite
+        return None
     if average:
         return significant(total / len(values), 12)
     if whole and -(2**63) <= total < 2**63:

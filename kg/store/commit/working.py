@@ -215,7 +215,8 @@ class Working:
             rows = [r for key in self.by_entity.get(entity, ()) for r in self.records[key]]
             using = [r for r in rows if entity in (r.entity, r.home)]
             if not using:
-                self.minted.add(entity)
+                if entity not in self.by_entity:  # else what it was until this very commit took it back is stored
+                    self.minted.add(entity)
                 return entity
             if all(r.level_from > level for r in using):
                 own = any((r.source, r.local) == record for r in using)
