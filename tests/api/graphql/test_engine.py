@@ -99,6 +99,17 @@ QUESTIONS = [
     """{ __schema { types { name kind description enumValues { name } inputFields { name defaultValue isDeprecated } }
          directives { name locations args { name } } } }""",
     "{ __schema { queryType { name } } plots { totalCount } }",
+    """{ lookup(identifiers: [{scheme: plotNumber, value: "A-12"}, {scheme: plotNumber, value: " a-12 "},
+         {scheme: uscc, value: "1"}])
+         { name } nodes(ids: ["none"]) { id } }""",
+    """{ enterpriseAggregate(where: {name: {eq: "none"}}) { count sum { employees } max { founded } }
+         none: enterpriseAggregate(groupBy: [status], where: {name: {eq: "none"}}) { count } }""",
+    "{ thingAggregate(groupBy: [class], orderBy: [{group: class}]) { count group { class } } }",
+    """{ plots(where: {geometry: {intersects: {type: "Point", coordinates: [121.5, 31.2]}}}) { nodes { name } }
+         enterprises(where: {location: {gridPrefix: "N51"}, not: {checkedAt: {isNull: false}}}) { totalCount } }""",
+    """{ enterprises { nodes { suppliedByClosure(minDepth: 0, orderBy: [{name: asc}]) { edges { depth node { name } } }
+         suppliedByAggregate(groupBy: [product], orderBy: [{figure: sum, of: share, direction: desc}])
+         { count sum { share } } } } }""",
 ]  # fmt: skip
 
 
