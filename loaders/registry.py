@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from kg.errors import LoadError
 from loaders.csv import open_csv
 from loaders.geojson import open_geojson
+from loaders.geopackage import open_geopackage
 from loaders.jsonl import open_jsonl
+from loaders.shapefile import open_shapefile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,7 @@ class OpenOptions:
 
     encoding: str = ""
     separator: str = ""
+    layer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,14 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "geojson", (".geojson", ".json"), "a FeatureCollection of GeoJSON",
         lambda path, o: open_geojson(path, encoding=o.encoding),
+    ),
+    Format(
+        "shapefile", (".shp", ".zip"), "a shapefile with its companions, or a zip of one",
+        lambda path, o: open_shapefile(path, encoding=o.encoding),
+    ),
+    Format(
+        "geopackage", (".gpkg",), "a layer of features of a GeoPackage",
+        lambda path, o: open_geopackage(path, layer=o.layer),
     ),
 )  # fmt: skip
 

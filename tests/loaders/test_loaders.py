@@ -9,6 +9,7 @@ import pytest
 
 from kg.errors import LoadError
 from kg.model.records import BadRow, Record
+from kg.testing.files import dbf, geopackage, parts, point, shp, zipped
 from loaders.registry import FORMATS, Format, OpenOptions, format_of, open_table
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,26 @@ class Bad:
     good: tuple[int, ...] = ()
 
 
+FIELDS = (("名称", "C", 40), ("n", "N", 5))
+ROWS = (("上海集成电路制造有限公司", "007"), ("张江高科技园区开发", ""))
+POINTS = shp(1, [point(121.6, 31.2), point(121.61, 31.21)])
+SQUARE = [(0.0, 0.0), (0.0, 4.0), (4.0, 4.0), (4.0, 0.0), (0.0, 0.0)]
+HOLE = [(1.0, 1.0), (2.0, 1.0), (2.0, 2.0), (1.0, 2.0), (1.0, 1.0)]
+AWAY = [(9.0, 9.0), (9.0, 10.0), (10.0, 10.0), (9.0, 9.0)]
+READ: dict[int, dict[str, object]] = {
+    1: {"名称": ROWS[0][0], "n": "007", "geometry": {"type": "Point", "coordinates": [121.6, 31.2]}},
+    2: {"名称": ROWS[1][0], "geometry": {"type": "Point", "coordinates": [121.61, 31.21]}},
+}
+UTF8, GB = dbf(FIELDS, ROWS, "utf-8"), dbf(FIELDS, ROWS, "gb18030")
+PLACED: dict[int, dict[str, object]] = {
+    1: {"fid": 1, "name": "a", "geometry": {"type": "Point", "coordinates": [121.6, 31.2]}},
+    2: {"fid": 2, "name": "b"},
+}
+FACES = {
+    "a.shp": shp(5, [parts(5, [SQUARE, HOLE, AWAY]), b"\0" * 4]),
+    "a.dbf": dbf(FIELDS[1:], [["1"], ["2"]], "utf-8"),
+}
+COORDINATES = [[[list(p) for p in ring] for ring in face] for face in ([SQUARE, HOLE], [AWAY])]
 # FORMATS is walked against this table.
 SAMPLES: dict[str, tuple[tuple[Good, ...], tuple[Bad, ...]]] = {
     "csv": (
@@ -140,6 +161,37 @@ SAMPLES: dict[str, tuple[tuple[Good, ...], tuple[Bad, ...]]] = {
             ),
         ),
     ),
+    "shapefile": (
+        (
+            Good("utf8.zip", zipped({"a.shp": POINTS, "a.dbf": UTF8, "a.cpg": b"UTF-8"}), READ, ".cpg"),
+            Good("gb.zip", zipped({"d/a.shp": POINTS, "d/a.dbf": GB}), READ, "gb18030 decodes 100%"),
+            Good("language.zip", zipped({"a.SHP": POINTS, "a.dbf": dbf(FIELDS, ROWS, "gbk", 0x4D)}), READ, "0x4d"),
+            Good(
+                "holes.zip", zipped(FACES),
+                {1: {"n": "1", "geometry": {"type": "MultiPolygon", "coordinates": COORDINATES}}, 2: {"n": "2"}},
+            ),
+        ),
+        (
+            Bad("cut.zip", zipped({"a.shp": POINTS, "a.dbf": UTF8})[:200], "damaged: the zip"),
+            Bad("two.zip", zipped({"a.shp": POINTS, "b.shp": POINTS}), "no layer, or several"),
+            Bad("half.zip", zipped({"a.shp": POINTS}), "The .dbf is missing"),
+            Bad("short.zip", zipped({"a.shp": POINTS[:-9], "a.dbf": UTF8}), "bytes of"),
+            Bad("dbf.zip", zipped({"a.shp": POINTS, "a.dbf": UTF8[:-30]}), "the .dbf has"),
+            Bad("not.shp", b"hello", "is missing"),
+            Bad(
+                "kind.zip", zipped({"a.shp": shp(31, [b"\x1f\0\0\0", point(1, 2)]), "a.dbf": UTF8}),
+                rows=((1, "shape type 31"),), good=(2,),
+            ),
+        ),
+    ),
+    "geopackage": (
+        (Good("plain.gpkg", b"", PLACED),),
+        (
+            Bad("empty.gpkg", b"", "no GeoPackage"),
+            Bad("text.gpkg", b"hello, this is a text and no database at all", "no GeoPackage"),
+            Bad("other.gpkg", b"SQLite format 3\0" + b"\0" * 200, "no GeoPackage"),
+        ),
+    ),
 }  # fmt: skip
 
 GOOD = [pytest.param(name, good, id=f"{name}-{good.name}") for name, (goods, _) in SAMPLES.items() for good in goods]
@@ -166,7 +218,10 @@ def test_no_two_formats_share_a_name_or_an_ending() -> None:
 @pytest.mark.parametrize(("name", "good"), GOOD)
 def test_good_files_are_read(name: str, good: Good, tmp_path: Path) -> None:
     path = tmp_path / good.name
-    path.write_bytes(good.content)
+    if name == "geopackage":
+        geopackage(path, {"places": [({"name": "a"}, "POINT (121.6 31.2)"), ({"name": "b"}, None)]})
+    else:
+        path.write_bytes(good.content)
     table = open_table(path, format_name=name)
     rows = list(table.rows())
     assert [row for row in rows if isinstance(row, BadRow)] == []
@@ -192,7 +247,7 @@ def test_bad_files_are_told_of(name: str, bad: Bad, tmp_path: Path) -> None:
         assert reason in row.reason
         assert row.remedy
     assert tuple(row.row for row in rows if isinstance(row, Record)) == bad.good
-    if "mixed" not in bad.name:
+    if "mixed" not in bad.name and name != "shapefile":
         text = bad.content.decode() if name != "geojson" else bad.content.decode().replace(":", ": ")
         assert all(row.raw and row.raw in text for row in wrong), "a bad row keeps its whole text"
 
