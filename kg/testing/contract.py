@@ -403,6 +403,34 @@ class StoreContract:
 
     # ------------------------------------------------------------ other verbs
 
+    async def test_taking_back_and_stating_anew_in_one_commit(self, store: Store) -> None:
+        await commit(store, firm("a/1", name="A", valid=interval(0, 5)), run="r1")
+        await commit(store, Retract("r1"), firm("a/1", name="B", valid=interval(2, CELLS)), run="r2")
+        assert await store.check() == ()
+        assert [r["name"] for r in await self._firms(store, cell=3)] == ["B"]
+        assert await self._firms(store, cell=1) == []
+
+    async def test_what_higher_levels_made_of_a_record_is_unknown_below(self, store: Store) -> None:
+        """Merged by hidden knowledge before the record is first seen at a lower level: there it is what it would be."""
+        plain = await self.make(FIRM_SCHEMA)
+        first = await commit(store, firm("a/1", name="A", level=2))
+        other = await commit(store, firm("h/9", name="H"))
+        await commit(store, Merge(other.entities[0], first.entities[0], 2))
+        seen = await commit(store, firm("a/1", name="A"))
+        assert seen.entities == (await commit(plain, firm("a/1", name="A"))).entities
+        assert [r["mergedFrom"] for r in await self._firms(store, LOW)] == [[]]
+        assert [r["id"] for r in await self._firms(store)] == list(other.entities)
+        assert await store.check() == ()
+        await plain.close()
+
+    async def test_a_record_taken_back_is_unknown_whatever_hangs_on_it_above(self, store: Store) -> None:
+        await commit(store, firm("a/1", name="A"), run="r1")
+        await commit(store, firm("a/2", name="B"), supplies("a", "a/1", "a/2", level=2))
+        await commit(store, Retract("r1"))
+        with pytest.raises(JingweiError):
+            await commit(store, supplies("a", "a/1", "a/2"))
+        assert await store.check() == ()
+
     async def test_erasing_leaves_nothing(self, store: Store, tmp_path: Path) -> None:
         made = await commit(store, firm("a/1", name="Secret Name", uscc="U1"), firm("a/2", name="B", grade="Hush"))
         entity, second = made.entities

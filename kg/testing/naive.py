@@ -162,15 +162,14 @@ class Model:
         return True
 
     def _forget(self, run: str) -> None:
-        """Records that the run touched and of which nothing is said any more."""
-        used = {r for (_, _, a, b, _, _), line in self.relations.items() for r in (a, b) if any(line.said)}
-        touched = {r for (r, _), line in self.lines.items() if run in line.runs}
-        for record in list(self.identity):
-            if (
-                record in touched
-                and record not in used
-                and not any(any(line.said) for (r, _), line in self.lines.items() if r == record)
-            ):
+        """Records that the run touched, below the least level at which something is still said of them."""
+        for record in {r for (r, _), line in self.lines.items() if run in line.runs} & self.identity.keys():
+            said = {at for (r, at), line in self.lines.items() if r == record and any(line.said)}
+            said |= {k[5] for k, line in self.relations.items() if record in k[2:4] and any(line.said)}
+            for at in LEVELS:
+                if at < min(said, default=len(LEVELS)):
+                    self.identity[record][at] = self.home[record][at] = None
+            if not said:
                 del self.identity[record], self.home[record]
 
     def _put(self, put: Put, run: str, entity: str) -> bool:

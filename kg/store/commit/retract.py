@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kg.model.intervals import OPEN
 from kg.model.lines import Segment
 from kg.store.commit.log import levels_of, replay, statements_of
 from kg.store.commit.working import relates_of, says_of
@@ -43,21 +45,26 @@ def retract(working: Working, run: str) -> int:
             line = w.relation_line(w.relation_meta[name], level)
             changed += _replayed(line, claims, level, run, runs, affirmed[True], relates_of)
     for key in records:
-        if key.source and all(not line.segments for line in w.record_lines(key).values()):
+        if key.source:
             _forget(w, key)
     return changed
 
 
 def _forget(w: Working, key: RecordKey) -> None:
-    """A record of which nothing is said any more frees its name, unless relations hang on it."""
+    """A record frees its name below the least level at which something is still said of it or relations hang on it:
+    what higher levels know does not keep it known."""
+    low = min((level for level, line in w.record_lines(key).items() if line.segments), default=OPEN)
     w.adopt_relation(w.reading.relation_claims_of((key,)).get(key, ()))
     for name, lines in w.relation_lines.items():
         meta = w.relation_meta[name]
-        for line in lines.values():
-            for s in line.segments:
-                if key in (meta.start, meta.end, *s.payload.references.values()):
-                    return
-    w.set_record(key, [])
+        for level, line in lines.items():
+            named = (key in (meta.start, meta.end, *s.payload.references.values()) for s in line.segments)
+            if level < low and any(named):
+                low = level
+    rows = w.record(key)
+    if any(row.level_from < low for row in rows):
+        kept = [row for row in rows if row.level_to > low]
+        w.set_record(key, [replace(row, level_from=max(row.level_from, low), row=0) for row in kept])
 
 
 def _replayed(
