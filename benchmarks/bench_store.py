@@ -205,7 +205,7 @@ def questions(store: SqliteStore, size: Size, system: int | None) -> list[Questi
     per_page = 50 if size.enterprises >= 20_000 else 5
     deep = per_page * 2
     match = (
-        f"from version v where {in_class} and v.{c['industry']} = 'C07' and v.{c['status']} = 'active' and {seen('v')}"
+        f"from version v where {in_class} and v.{c['industry']} = 'C07' and +v.{c['status']} = 'active' and {seen('v')}"
     )
     ranked = store_rows(store, f"select v.{c['registeredCapital']}, v.id {match} order by 1 desc, 2", {**bindings})
     total = len(ranked)

@@ -155,20 +155,16 @@ def column(column: Column) -> tuple[str, ...]:
 
 
 def indexes(column: Column) -> tuple[str, ...]:
-    """For a slot that the ontology marks as indexed: current rows and past rows apart."""
+    """For a slot that the ontology marks as indexed. `st` stands behind the value, so that one index serves readers of
+    now (an equality) and of the past (a range)."""
     if column.datatype.value in ("geometry", "json"):
         return ()
     name, kind = column.name, column.kind
     if column.many:
         return (f"create table if not exists some_{name} (value, row integer, primary key (value, row)) without rowid",)
     if kind == "edge":
-        return (
-            f"create index if not exists edge_by_{name} on edge (rel, {name}, src, dst) "
-            f"where st {CURRENT} and {name} is not null",
-        )
+        return (f"create index if not exists edge_by_{name} on edge (rel, {name}, st) where {name} is not null",)
     return (
-        f"create index if not exists version_by_{name} on version (t, {name}, id, vf, vt, lf, lt) "
-        f"where st {CURRENT} and {name} is not null",
-        f"create index if not exists version_past_{name} on version (t, {name}, sf, st) "
-        f"where st {PAST} and {name} is not null",
+        f"create index if not exists version_by_{name} on version (t, {name}, st, id, vf, vt, lf, lt) "
+        f"where {name} is not null",
     )

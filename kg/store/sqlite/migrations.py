@@ -54,6 +54,8 @@ def create(db: apsw.Connection) -> None:
         db.execute(statement)
     db.execute("insert into meta (name, value) values ('format', ?)", (ddl.FORMAT,))
     db.execute("insert into meta (name, value) values ('cursor_secret', randomblob(32))")
+    # Few large merges of the word index instead of many small ones: a third of the time of writing it.
+    db.execute("insert into words (words, rank) values ('automerge', 0), ('crisismerge', 32)")
     db.execute(f"pragma application_id = {ddl.APPLICATION_ID}")
 
 

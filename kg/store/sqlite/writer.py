@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import StoreCorrupt
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
     from kg.schema.types import Schema
     from kg.store.commit.rows import Delta, Ops
-    from kg.store.sqlite.layout import Layout
+    from kg.store.sqlite.layout import Layout, Slot
     from kg.store.sqlite.names import Names
 
 _POINT = '{"type":"Point","coordinates":['
@@ -35,12 +36,8 @@ class ClassWriter:
     def __init__(self, layout: Layout, schema: Schema, name: str) -> None:
         self.number = layout.types[name]
         live = layout.live(schema, "version", name)
-        self.encoders: tuple[tuple[str, Callable[[Any], Any] | None], ...] = tuple(
-            (prop, None if encoder(slot)("") == "" and not slot.many else encoder(slot))
-            if slot.datatype in (Datatype.STRING, Datatype.DATE, Datatype.GEOMETRY, Datatype.JSON)
-            else (prop, encoder(slot))
-            for prop, slot in live.items()
-        )
+        self.width = len(live)
+        self.places = {prop: (at, _encoder(slot)) for at, (prop, slot) in enumerate(live.items())}
         self.boxed = tuple(
             (prop, live[prop].column) for prop in live if layout.columns["version", live[prop].column].boxed
         )
@@ -55,14 +52,20 @@ class ClassWriter:
         )
 
     def values(self, properties: Any) -> list[Any]:
-        get = properties.get
-        out = []
-        for prop, encode in self.encoders:
-            value = get(prop)
-            out.append(value if value is None or encode is None else encode(value))
+        """Of the statement's property columns. KeyError for a property that the class never had."""
+        out: list[Any] = [None] * self.width
+        for prop, value in properties.items():
+            at, encode = self.places[prop]
+            out[at] = value if value is None or encode is None else encode(value)
         for prop, _ in self.boxed:
-            out.extend(_coordinates(get(prop)))
+            out.extend(_coordinates(properties.get(prop)))
         return out
+
+
+def _encoder(slot: Slot) -> Callable[[Any], Any] | None:
+    """None where the value is stored as it is."""
+    plain = slot.datatype in (Datatype.STRING, Datatype.DATE, Datatype.GEOMETRY, Datatype.JSON)
+    return None if plain and not slot.many else encoder(slot)
 
 
 def _coordinates(geometry: str | None) -> tuple[float | None, float | None]:
@@ -70,6 +73,12 @@ def _coordinates(geometry: str | None) -> tuple[float | None, float | None]:
         return None, None
     lon, lat = geometry[len(_POINT) : -2].split(",", 2)[:2]
     return float(lon), float(lat)
+
+
+@lru_cache(maxsize=8192)
+def tokens_of(values: tuple[str, ...]) -> str:
+    """The search tokens; versions of one entity often share them."""
+    return index_tokens(values)
 
 
 def searchable_values(properties: Any, names: Iterable[str]) -> list[str]:
@@ -271,7 +280,7 @@ class Writer:
                 (row, how.number, entities[v.entity], v.entity, v.valid_from, v.valid_to, v.system_from, v.system_to,
                  v.level_from, v.level_to, int(v.mentioned), attribution(v.sources), *how.values(v.properties))
             )  # fmt: skip
-            text = index_tokens(searchable_values(v.properties, how.searchable))
+            text = tokens_of(tuple(searchable_values(v.properties, how.searchable)))
             if text:
                 words.append((row, text))
             for name, column in how.boxed:

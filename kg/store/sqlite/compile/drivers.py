@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kg.model.intervals import OPEN
 from kg.query import algebra as a
 from kg.query.algebra import Comparison
+from kg.schema.types import Datatype
 from kg.store.sqlite.compile.context import version_columns
 from kg.store.sqlite.compile.expressions import expression, haversine_or_exact
 from kg.store.sqlite.compile.predicates import box_candidates, boxed_columns, conjuncts, predicate, space_test
@@ -41,7 +41,29 @@ def drive(c: Compiler, found: From, s: a.Source, where: a.Predicate | None, sele
                 v = found.row.alias
                 tables = f"({select_rows}) {d} cross join version {v} on {v}.row = {d}.row"
                 return replace(found, tables=tables, where=[*found.where, *([test] if test else []), *rest])
+        items, weak = by_selectivity(c, items, found.row)
+        # A plus takes an index away from a condition: without statistics SQLite may take the worst of several.
+        tests = [("+" if item in weak else "") + predicate(c, item, found.row) for item in items]
+        return replace(found, where=[*found.where, *tests])
     return replace(found, where=[*found.where, *(predicate(c, item, found.row) for item in items)])
+
+
+def by_selectivity(c: Compiler, items: list[a.Predicate], row: Row) -> tuple[list[a.Predicate], list[a.Predicate]]:
+    """All conditions, and the equalities on indexed properties that say less than another one does: an identifier
+    says most, a value out of a declared list or a boolean least."""
+    ranked: list[tuple[int, a.Predicate]] = []
+    for item in items:
+        if isinstance(item, a.Cmp) and item.op is Comparison.EQ and isinstance(item.left, a.Prop):
+            name = item.left.name
+            found = [p for cls in row.classes if (p := c.schema.classes[cls].property(name)) is not None]
+            single = version_columns(c.schema, c.layout, row.classes, name).single
+            if found and single is not None and not found[0].many and c.indexed(row.classes, name):
+                coarse = bool(found[0].values) or found[0].datatype is Datatype.BOOLEAN
+                ranked.append((0 if found[0].scheme else 2 if coarse else 1, item))
+    if len(ranked) < 2:
+        return items, []
+    best = min(rank for rank, _ in ranked)
+    return items, [item for rank, item in ranked if rank > best]
 
 
 def nearest(c: Compiler, found: From, s: a.Select) -> From | None:
@@ -134,11 +156,4 @@ def _by_value(c: Compiler, item: a.Cmp, prop: a.Prop, row: Row) -> tuple[str, st
     if columns.slot is not None and columns.slot.many:
         distinct = "distinct " if item.op is Comparison.IN else ""
         return f"select {distinct}row from some_{column} where value {test}", ""
-    if row.at.current:
-        return None  # the partial index is found without help
-    numbers = ", ".join(map(str, columns.by_column[column]))
-    branches = [
-        f"select row from version where t in ({numbers}) and {column} {test} and st {end}"
-        for end in (f"= {OPEN}", f"< {OPEN}")
-    ]
-    return " union all ".join(branches), ""
+    return None  # SQLite finds the index itself

@@ -78,7 +78,8 @@ def extent(c: Compiler, cls: str, at: At) -> From:
     else:
         ranges = [(n << ROW_BITS, (n + 1) << ROW_BITS) for n in _runs(c, classes)]
         tests = [f"({v}.row >= {low} and {v}.row < {high})" for low, high in ranges]
-        where = ["(" + " or ".join(tests) + ")"] if tests else ["0"]
+        # The class by its rows, unless an index on a property knows better: those begin with `t`.
+        where = ["(" + " or ".join(tests) + ")", *class_test(c, v, cls, indexed=True)] if tests else ["0"]
     return From(f"version {v}", [*where, *at.holds(v)], Row(v, classes, at), keys=(f"{v}.row",))
 
 
