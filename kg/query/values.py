@@ -52,8 +52,8 @@ def json_value(value: Stored, datatype: Datatype | None) -> Any:
 
 
 def significant(value: float, digits: int) -> float:
-    """Rounded to so many significant decimal digits."""
-    return float(f"{value:.{digits}g}")
+    """Rounded to so many significant decimal digits; never -0.0, which engines lose where they write rows down."""
+    return float(f"{value:.{digits}g}") + 0.0
 
 
 # ---------------------------------------------------------------- order and comparison
