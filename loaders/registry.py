@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kg.errors import LoadError
 from loaders.csv import open_csv
+from loaders.excel import open_excel
 from loaders.geojson import open_geojson
 from loaders.geopackage import open_geopackage
 from loaders.jsonl import open_jsonl
@@ -46,6 +47,10 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "tsv", (".tsv", ".tab"), "the same, separated by tabs",
         lambda path, o: open_csv(path, encoding=o.encoding, separator=o.separator or "\t", name="tsv"),
+    ),
+    Format(
+        "excel", (".xlsx", ".xlsm"), "a sheet of a workbook; --layer names one",
+        lambda path, o: open_excel(path, layer=o.layer),
     ),
     Format(
         "jsonl", (".jsonl", ".ndjson"), "a JSON object on each line",

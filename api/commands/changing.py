@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    files: Annotated[list[Path], typer.Argument(help="CSV, TSV, JSON Lines, GeoJSON, shapefile, GeoPackage.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV, TSV, Excel, JSON Lines, GeoJSON, shapefile, GeoPackage.")],
     store: StoreOption = None,
     ontology: OntologyOption = None,
     cls: Annotated[str, typer.Option("--class", "-c", help="What the rows are; columns are its property names.")] = "",
@@ -31,7 +31,7 @@ def load(
     format_name: Annotated[str, typer.Option("--format", help="Where the file's ending does not tell.")] = "",
     encoding: Annotated[str, typer.Option("--encoding", help="Where it is not found out rightly, e.g. gb18030.")] = "",
     separator: Annotated[str, typer.Option("--separator", help="Of delimited text.")] = "",
-    layer: Annotated[str, typer.Option("--layer", help="Of a GeoPackage that has several.")] = "",
+    layer: Annotated[str, typer.Option("--layer", help="Layer of a GeoPackage, sheet of a workbook.")] = "",
     valid_from: Annotated[str | None, typer.Option("--valid-from", help="Instant from which all rows hold.")] = None,
     recorded_at: Annotated[
         str | None, typer.Option("--recorded-at", help="Replay history: when this was known.")

@@ -1,4 +1,4 @@
-"""Small binary files made from scratch, for tests of loaders: shapefiles and GeoPackages."""
+"""Small binary files made from scratch, for tests of loaders: shapefiles, GeoPackages, workbooks."""
 
 from __future__ import annotations
 
@@ -84,3 +84,56 @@ def geopackage(
                 (blob, *attributes.values()),
             )
     db.close()
+
+
+_X = "http://schemas.openxmlformats.org"
+_XML = f'xmlns="{_X}/spreadsheetml/2006/main" xmlns:r="{_X}/officeDocument/2006/relationships"'
+_STYLES = (
+    '<numFmts><numFmt numFmtId="164" formatCode="yyyy&quot;年&quot;m"/></numFmts>'
+    '<cellXfs><xf numFmtId="0"/><xf numFmtId="164"/></cellXfs>'
+)
+
+
+def workbook(
+    sheets: Mapping[str, Sequence[Sequence[Any]]], merged: Sequence[str] = (), *, hidden: Sequence[str] = ()
+) -> bytes:
+    """A workbook whose every other text is shared; a `float` in a tuple of one is a day, formatted as a date."""
+    shared: dict[str, int] = {}
+    listed = "".join(
+        f'<sheet name="{name}" sheetId="{i}" r:id="r{i}" state="{"hidden" if name in hidden else "visible"}"/>'
+        for i, name in enumerate(sheets, start=1)
+    )
+    links = "".join(f'<Relationship Id="r{i}" Target="worksheets/s{i}.xml"/>' for i in range(1, len(sheets) + 1))
+    members = {
+        "xl/workbook.xml": f"<workbook {_XML}><sheets>{listed}</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_X}/package/2006/relationships">{links}</Relationships>',
+        "xl/styles.xml": f"<styleSheet {_XML}>{_STYLES}</styleSheet>",
+    }
+    for i, rows in enumerate(sheets.values(), start=1):
+        body = "".join(
+            f'<row r="{r}">{"".join(_cell(r, c, v, shared) for c, v in enumerate(row))}</row>'
+            for r, row in enumerate(rows, start=1)
+            if row
+        )
+        ranges = "".join(f'<mergeCell ref="{one}"/>' for one in merged)
+        members[f"xl/worksheets/s{i}.xml"] = (
+            f"<worksheet {_XML}><sheetData>{body}</sheetData><mergeCells>{ranges}</mergeCells></worksheet>"
+        )
+    texts = "".join(f"<si><t>{text}</t><rPh><t>x</t></rPh></si>" for text in shared)
+    members["xl/sharedStrings.xml"] = f"<sst {_XML}>{texts}</sst>"
+    return zipped({name: text.encode() for name, text in members.items()})
+
+
+def _cell(row: int, column: int, value: Any, shared: dict[str, int]) -> str:
+    if value is None:
+        return ""
+    place = f'r="{chr(65 + column)}{row}"'
+    if isinstance(value, tuple):
+        return f'<c {place} s="1"><v>{value[0]}</v></c>'
+    if isinstance(value, bool):
+        return f'<c {place} t="b"><v>{int(value)}</v></c>'
+    if isinstance(value, int | float):
+        return f"<c {place}><v>{value!r}</v></c>"
+    if column % 2:
+        return f'<c {place} t="inlineStr"><is><t>{value}</t></is></c>'
+    return f'<c {place} t="s"><v>{shared.setdefault(value, len(shared))}</v></c>'

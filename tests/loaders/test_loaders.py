@@ -9,7 +9,7 @@ import pytest
 
 from kg.errors import LoadError
 from kg.model.records import BadRow, Record
-from kg.testing.files import dbf, geopackage, parts, point, shp, zipped
+from kg.testing.files import dbf, geopackage, parts, point, shp, workbook, zipped
 from loaders.registry import FORMATS, Format, OpenOptions, format_of, open_table
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +50,12 @@ READ: dict[int, dict[str, object]] = {
     1: {"名称": ROWS[0][0], "n": "007", "geometry": {"type": "Point", "coordinates": [121.6, 31.2]}},
     2: {"名称": ROWS[1][0], "geometry": {"type": "Point", "coordinates": [121.61, 31.21]}},
 }
+FIRMS: list[list[object]] = [
+    ["名称", "代码", "人数", "成立"],
+    ["中芯", "007", 35, (45413,)],
+    [],
+    ["长江", None, 1.5, (45413.5,)],
+]
 UTF8, GB = dbf(FIELDS, ROWS, "utf-8"), dbf(FIELDS, ROWS, "gb18030")
 PLACED: dict[int, dict[str, object]] = {
     1: {"fid": 1, "name": "a", "geometry": {"type": "Point", "coordinates": [121.6, 31.2]}},
@@ -119,6 +125,46 @@ SAMPLES: dict[str, tuple[tuple[Good, ...], tuple[Bad, ...]]] = {
             Bad("empty.tsv", b"\n\n", "empty"),
             Bad("twice.tsv", b"a\ta\n1\t2\n", "Two columns"),
             Bad("ragged.tsv", b"a\tb\n1\n2\t3\n", rows=((2, "1 values for 2"),), good=(3,)),
+        ),
+    ),
+    "excel": (
+        (
+            Good(
+                "plain.xlsx",
+                workbook({"企业": FIRMS}),
+                {
+                    2: {"名称": "中芯", "代码": "007", "人数": 35, "成立": "2024-05-01"},
+                    4: {"名称": "长江", "人数": 1.5, "成立": "2024-05-01T12:00:00"},
+                },
+                "sheet 企业",
+            ),
+            Good(
+                "two rows.xlsx",
+                workbook(
+                    {
+                        "表": [
+                            ["企业名单", None, None, None], ["名称", "联系", None, "区"], [None, "电话", "邮箱", None],
+                            ["甲", "1", "a@b", "东"], ["乙", "2", None, None],
+                        ],
+                        "其他": [["x", "y"], ["1", "2"]],
+                    },
+                    ["A1:D1", "A2:A3", "B2:C2", "D2:D3", "D4:D5"],
+                ),
+                {
+                    4: {"名称": "甲", "联系/电话": "1", "联系/邮箱": "a@b", "区": "东"},
+                    5: {"名称": "乙", "联系/电话": "2", "区": "东"},
+                },
+                "row 2 to 3",
+            ),
+            Good("hidden.xlsx", workbook({"a": [["x"], ["1"]], "b": [["n"], [True]]}, hidden=["a"]), {2: {"n": True}}),
+        ),
+        (
+            Bad("empty.xlsx", workbook({"a": []}), "sheet is empty"),
+            Bad("text.xlsx", b"name,n", "no .xlsx"),
+            Bad("cut.xlsx", workbook({"a": [["x", "y"]]})[:300], "no .xlsx"),
+            Bad("twice.xlsx", workbook({"a": [["x", "x", "y"], ["1", "2", "3"]]}), "Two columns are called x"),
+            Bad("unnamed.xlsx", workbook({"a": [["x", None, "y"], ["1", "2", "3"]]}), "Column 2 has no name"),
+            Bad("other.xlsx", zipped({"a.txt": b"x"}), "no .xlsx"),
         ),
     ),
     "jsonl": (

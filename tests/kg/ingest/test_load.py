@@ -16,6 +16,7 @@ from kg.model.changes import ChangeSet, Receipt, Source
 from kg.model.intervals import MIN, OPEN
 from kg.schema.identifiers import check_character
 from kg.store.memory import MemoryStore
+from kg.testing.files import workbook
 from kg.testing.schemas import PARK, USCC
 from loaders.registry import open_table
 
@@ -320,3 +321,19 @@ def test_what_the_rows_are_must_be_said(store: MemoryStore, tmp_path: Path) -> N
         asyncio.run(load(store, open_table(tmp_path / "f.csv"), LoadOptions(), now=NOW))
     with pytest.raises(LoadError, match="Nothing tells the rows apart"):
         asyncio.run(load(store, open_table(tmp_path / "f.csv"), LoadOptions(cls="Enterprise"), now=NOW))
+
+
+def test_a_workbook_says_what_a_text_file_says(store: MemoryStore, tmp_path: Path) -> None:
+    rows: list[list[object]] = [
+        ["name", "uscc", "founded", "employees"],
+        ["A", uscc(1), (45413,), 35],
+        ["rounded", 913100001234567000.0, None, None],
+        ["zeros", uscc(2), None, "007"],
+    ]
+    receipt, _ = run(store, tmp_path / "firms.xlsx", workbook({"firms": rows}), rejects=tmp_path / "out")
+    assert counts(receipt) == (3, 2, 0, 0, 1)
+    assert [(r.where.rpartition(":")[2], r.field) for r in receipt.rejections] == [("3", "uscc"), ("3", "uscc")]
+    assert [row[3]["founded"] for row in versions(store) if "founded" in row[3]] == ["2024-05-01"]
+    assert (
+        (tmp_path / "out" / "firms.rejects.csv").read_text(encoding="utf-8-sig").splitlines()[1].startswith("rounded,")
+    )
