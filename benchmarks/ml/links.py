@@ -16,7 +16,7 @@ from kg.ml.links.complex_n3 import ComplExN3
 from kg.ml.links.embedding import Training
 from kg.ml.links.evaluation import KnownTails, Ranks, rank
 from kg.ml.links.facts import Facts, LinkGraph, read_quadruples, read_triples
-from kg.ml.links.held_out import all_candidates, one_to_one
+from kg.ml.links.held_out import all_candidates, one_to_one, one_to_one_to_fit
 from kg.ml.links.model import EpochReport, LinkModel
 from kg.ml.links.rules.model import Rules
 from kg.ml.threads import one_thread
@@ -137,12 +137,12 @@ def calibrated(model: LinkModel, graph: LinkGraph, out: Path, name: str, *, fact
         fitted = calibrate(*all_candidates(model, graph, valid, earlier=(graph.train,)))
         scores, truth = all_candidates(model, graph, test, earlier=(graph.train, graph.valid))
         result["all_candidates"] = _judged(fitted.method, reliability(fitted(scores), truth))
-        earlier, every = (
-            KnownTails(graph, (graph.train, graph.valid)),
-            KnownTails(graph, (graph.train, graph.valid, graph.test)),
-        )
+        every = KnownTails(graph, (graph.train, graph.valid, graph.test))
         many = 4000 if len(graph.moments) == 1 else 3000
-        fitted = calibrate(*one_to_one(model, graph, Facts(graph.valid.rows[:many]), known=earlier))
+        part = Facts(graph.valid.rows[:many])
+        # Of the test part only its size is used: facts as many as valid's that nobody has told us.
+        unknown = round(len(graph.test) * len(part) / len(graph.valid))
+        fitted = calibrate(*one_to_one_to_fit(model, graph, part, earlier=(graph.train,), still_unknown=unknown))
         scores, truth = one_to_one(model, graph, Facts(graph.test.rows[:many]), known=every, seed=1)
         judged = reliability(fitted(scores), truth)
         result["one_to_one"] = _judged(fitted.method, judged)

@@ -44,27 +44,70 @@ def all_candidates(
 
 
 def one_to_one(
-    model: LinkModel, graph: LinkGraph, held_out: Facts, *, known: KnownTails, seed: int = 0, chunk: int = 256
+    model: LinkModel, graph: LinkGraph, held_out: Facts, *, known: KnownTails, seed: int = 0
 ) -> tuple[Reals, NDArray[np.bool_]]:
     """Each fact of ``held_out`` and one false neighbour of it: the same head, relation and moment, and a tail that the
     relation has elsewhere in train (so it is of the right type) but that is not ``known`` to be true here.
 
     A fact whose relation has no such tail is left out together with its neighbour.
     """
+    pairs, _ = _drawn(model, graph, held_out, known, seed)
+    return np.concatenate([pairs[:, 0], pairs[:, 1]]), np.repeat([True, False], len(pairs))
+
+
+def one_to_one_to_fit(
+    model: LinkModel,
+    graph: LinkGraph,
+    held_out: Facts,
+    *,
+    earlier: tuple[Facts, ...],
+    still_unknown: int,
+    seed: int = 0,
+) -> tuple[Reals, NDArray[np.bool_]]:
+    """Like :func:`one_to_one`, to fit a calibrator while ``still_unknown`` further facts are true that nobody has told.
+
+    Drawn as false, some of those spoil the negatives. They and the facts of ``held_out`` are exchangeable: about as
+    many of them are drawn, at like scores, as of ``held_out`` where those may be drawn too. So for each draw that
+    ``held_out`` shows to be true, the pair whose neighbour scores nearest to it is taken out as well.
+    """
+    pairs, told = _drawn(model, graph, held_out, KnownTails(graph, earlier), seed, KnownTails(graph, (held_out,)))
+    pairs, spoiled = pairs[~told], pairs[told, 1]
+    share = still_unknown / max(len(held_out), 1)
+    rng = np.random.default_rng([seed, 1])
+    for score in np.repeat(spoiled, int(share) + (rng.random(len(spoiled)) < share % 1.0)):
+        if len(pairs) > 1:
+            pairs = np.delete(pairs, int(np.argmin(np.abs(pairs[:, 1] - score))), axis=0)
+    return np.concatenate([pairs[:, 0], pairs[:, 1]]), np.repeat([True, False], len(pairs))
+
+
+def _drawn(
+    model: LinkModel,
+    graph: LinkGraph,
+    held_out: Facts,
+    known: KnownTails,
+    seed: int,
+    told: KnownTails | None = None,
+    chunk: int = 256,
+) -> tuple[Reals, NDArray[np.bool_]]:
+    """(pairs, true): the scores of each fact and of its drawn neighbour, (n, 2); and whether ``told`` has it as
+    true."""
     rng = np.random.default_rng(seed)
     of_relation = {
         relation: np.unique(graph.train.rows[graph.train.rows[:, RELATION] == relation, TAIL])
         for relation in np.unique(held_out.rows[:, RELATION]).tolist()
     }
-    scores, truth = [], []
+    pairs, true = [], []
     for start in range(0, len(held_out), chunk):
         rows = held_out.rows[start : start + chunk]
         queries = Queries(rows[:, HEAD], rows[:, RELATION], rows[:, MOMENT])
         values = normalised_scores(model, queries)
         owner, tails = known.of(queries)
+        told_owner, told_tails = told.of(queries) if told is not None else (owner[:0], tails[:0])
         for i, row in enumerate(rows):
             options = np.setdiff1d(of_relation[int(row[RELATION])], np.append(tails[owner == i], row[TAIL]))
-            if len(options):
-                scores += [values[i, row[TAIL]], values[i, int(rng.choice(options))]]
-                truth += [True, False]
-    return np.array(scores), np.array(truth, dtype=bool)
+            if not len(options):
+                continue
+            other = int(rng.choice(options))
+            pairs.append((values[i, row[TAIL]], values[i, other]))
+            true.append(other in told_tails[told_owner == i])
+    return np.array(pairs).reshape(-1, 2), np.array(true, dtype=bool)

@@ -11,7 +11,7 @@ from kg.ml.links.blend import Blend, BlendSettings
 from kg.ml.links.embedding import Training
 from kg.ml.links.evaluation import KnownTails, rank
 from kg.ml.links.facts import Facts, Queries
-from kg.ml.links.held_out import all_candidates, one_to_one
+from kg.ml.links.held_out import all_candidates, one_to_one, one_to_one_to_fit
 from kg.ml.links.logit import Choices, fit_logit, log_likelihood
 from kg.ml.links.recurrence import Recurrence
 from kg.ml.links.rules.mine import Mining
@@ -96,6 +96,10 @@ def test_held_out_cases_are_balanced_typed_and_calibratable() -> None:
     scores, truth = one_to_one(model, graph, graph.test, known=known)
     assert truth.mean() == 0.5
     assert scores[truth].mean() > scores[~truth].mean()
+    fit, label = one_to_one_to_fit(model, graph, graph.valid, earlier=(graph.train,), still_unknown=len(graph.test))
+    assert label.mean() == 0.5
+    plain, _ = one_to_one(model, graph, graph.valid, known=KnownTails(graph, (graph.train, graph.valid)))
+    assert 0 < len(fit) < len(plain)
     every, is_true = all_candidates(model, graph, graph.test, earlier=(graph.train, graph.valid))
     assert is_true.sum() == 2 * len(graph.test)
     assert reliability(calibrate(every, is_true)(every), is_true).ece < 0.02
