@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands import asking, changing, demo, ontology, stores
+from api.commands import asking, changing, demo, mapping, ontology, stores
 from kg.errors import JingweiError
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(ontology.app, name="ontology")
+app.add_typer(mapping.app, name="mapping")
 
 
 def _version(wanted: bool) -> None:  # typer's callback signature
