@@ -327,7 +327,8 @@ class StoreMachine(RuleBasedStateMachine):
         if hasattr(self, "store"):
             for query, scope, answer in self.remembered:
                 assert self._do(self.store.execute(query, scope)) == answer, "a past answer changed"
-            assert self._do(self.store.check()) == ()
+            findings = self._do(self.store.check())
+            assert findings == (), findings
             self._do(self.store.close())
             self._do(self.close_store(self.store))
         self.loop.close()

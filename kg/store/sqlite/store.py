@@ -6,7 +6,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import local
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import apsw
@@ -52,6 +52,32 @@ T = TypeVar("T")
 
 def _wall_clock() -> int:
     return time.time_ns() // 1000
+
+
+class _Asked:
+    """One question on its way to a reader thread: it can be stopped before, in, and after its statement."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._db: apsw.Connection | None = None
+        self._stopped = False
+
+    def begin(self, db: apsw.Connection) -> bool:
+        """False where it was stopped already."""
+        with self._lock:
+            self._db = None if self._stopped else db
+            return not self._stopped
+
+    def end(self) -> None:
+        with self._lock:
+            self._db = None
+
+    def stop(self) -> None:
+        """Interrupt the statement if it runs; never another one of the same thread."""
+        with self._lock:
+            self._stopped = True
+            if self._db is not None:
+                self._db.interrupt()
 
 
 class SqliteStore(Store):
@@ -168,7 +194,20 @@ class SqliteStore(Store):
         return self._shapes
 
     async def execute(self, query: Query, scope: Scope) -> bytes:
-        return await self._read(self.execute_here, query, scope)
+        asked = _Asked()
+        try:
+            return await self._read(self._answer, asked, query, scope)
+        except asyncio.CancelledError:
+            asked.stop()  # else the statement would hold its reader thread to the end
+            raise
+
+    def _answer(self, asked: _Asked, query: Query, scope: Scope) -> bytes:
+        if not asked.begin(self._reader()):
+            return b""  # nobody waits any more
+        try:
+            return self.execute_here(query, scope)
+        finally:
+            asked.end()
 
     def execute_here(self, query: Query, scope: Scope) -> bytes:
         """The same on the caller's thread, with a connection of that thread."""
