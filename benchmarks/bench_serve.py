@@ -105,10 +105,9 @@ def main() -> None:
         "median": {key: statistics.median(one[key] for one in [*warm, last]) for key in cold},
     }  # fmt: skip
     print(f"{'':6} {'listens s':>10} {'answers s':>10} {'CPU s':>6} {'RSS MB':>8} {'peak MB':>8}")
+    columns = (("listens_s", 10), ("answers_s", 10), ("cpu_s", 6), ("rss_mb", 8), ("peak_mb", 8))
     for kind, one in (("cold", cold), *(("warm", one) for one in result["warm"]), ("median", result["median"])):
-        print(
-            f"{kind:6} {one['listens_s']:10} {one['answers_s']:10} {one['cpu_s']:6} {one['rss_mb']:8} {one['peak_mb']:8}"
-        )
+        print(f"{kind:6}", *(f"{one[name]:{width}}" for name, width in columns))
     print(f"after {last['after']['answers']} answers: {last['after']['rss_mb']} MB")
     said.out.mkdir(parents=True, exist_ok=True)
     (said.out / "bench_serve.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
