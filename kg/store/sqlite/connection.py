@@ -37,6 +37,8 @@ def connect(path: str, *, create: bool = False) -> apsw.Connection:
     db = apsw.Connection(path, flags=flags, statementcachesize=256)
     try:
         db.set_busy_timeout(BUSY_MS)
+        # Without it SQLite looks at a LIMIT parameter's value, and prepares the statement again at every binding.
+        db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         db.pragma("cache_size", -_CACHE_KIB)
         db.pragma("temp_store", 2)
         db.pragma("synchronous", 2)

@@ -44,7 +44,10 @@ def drive(c: Compiler, found: From, s: a.Source, where: a.Predicate | None, sele
         items, weak = by_selectivity(c, items, found.row)
         # A plus takes an index away from a condition: without statistics SQLite may take the worst of several.
         tests = [("+" if item in weak else "") + predicate(c, item, found.row) for item in items]
-        return replace(found, where=[*found.where, *tests])
+        # Conditions run as they stand: a plain comparison leaves out more rows than the instants do.
+        early = [test for item, test in zip(items, tests, strict=True) if isinstance(item, a.Cmp)]
+        late = [test for item, test in zip(items, tests, strict=True) if not isinstance(item, a.Cmp)]
+        return replace(found, where=[*found.where[:1], *early, *found.where[1:], *late])
     return replace(found, where=[*found.where, *(predicate(c, item, found.row) for item in items)])
 
 

@@ -22,7 +22,8 @@ from kg.store.sqlite.compile.shapes import concatenated, edge_obj, fixed_text, o
 from kg.store.sqlite.compile.sources import source
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from kg.store.sqlite.compile.context import At, From, Row
     from kg.store.sqlite.compile.lift import Hole
@@ -166,6 +167,11 @@ def picked(found: From) -> str:
     return ", ".join(out)
 
 
+def _picked_names(found: From) -> list[str]:
+    """The names that `picked` gives."""
+    return [part.rpartition(" as ")[2] for part in picked(found).split(", ")]
+
+
 def limit_of(s: a.Select) -> Hole | None:
     return _hole(s.page.first)
 
@@ -200,6 +206,7 @@ def _listing(c: Compiler, s: a.Select, shape: a.Rows | a.One, found: From, sorts
 # ---------------------------------------------------------------- connections
 
 
+_READ_KEYS = (PagePart.EDGES, PagePart.INFO)  # they may show cursors
 _READ_ROWS = (PagePart.NODES, PagePart.EDGES, PagePart.INFO)
 
 
@@ -251,12 +258,18 @@ def _pick(
     sorts: list[Sort],
     base: str,
     first: Hole | None,
-    parts: Container[object],
+    parts: AbstractSet[object],
     *,
     named: bool,
 ) -> str:
     """The page's rows, one more where a next page is asked about."""
-    columns = "*" if named else ", ".join([picked(found), *(f"{x.sql} as {x.name}" for x in sorts)])
+    columns = (
+        ", ".join(_picked_names(found))
+        if named and parts.isdisjoint(_READ_KEYS)
+        else "*"
+        if named
+        else ", ".join([picked(found), *(f"{x.sql} as {x.name}" for x in sorts)])
+    )
     if s.page.after is not None:
         base += f" and {after_test(c, s.page.after, sorts, names=named)}"
     limit = ""
