@@ -101,7 +101,7 @@ def registry_row(firm: Firm, since: str, changed: Row | None = None) -> Row:
         "统一社会信用代码": firm.code, "企业名称": firm.name, "曾用名": "", "企业类型": "LIMITED_LIABILITY",
         "注册资本(万元)": firm.capital, "实缴资本(万元)": int(firm.capital * (0.4 + 0.6 * roll("paid", firm.number))),
         "成立日期": firm.founded, "登记状态": "ACTIVE", "行业代码": trade(firm.stage)[1], "区划代码": firm.area,
-        "住所": address(firm), "变更日期": since, "注销日期": "", "数据性质": SYNTHETIC,
+        "住所": address(firm), "变更日期": since, "注销日期": "", "provenance": SYNTHETIC,
     } | (changed or {})  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def directory() -> list[Row]:
         {
             "社会信用代码": f.code, "单位名称": f.name, "员工数": 10 * int(2 + 60 * roll("directory", f.number)),
             "地址": address(f) if f.number % 5 else "上海市浦东新区示例旧址", "登载日期": "2025-04-30",
-            "数据性质": SYNTHETIC,
+            "provenance": SYNTHETIC,
         }
         for f in firms()
         if f.number % 3 == 0 and f.number not in ENDED_2025

@@ -71,7 +71,7 @@ def buildings() -> list[Row]:
                 "地块": f"P{taken[number % len(taken)] + 1:02}", "层数": storeys, "高度(米)": round(storeys * 4.5, 1),
                 "可用面积(平方米)": 6000 + 200 * int(roll("usable", number) * 90),
                 "竣工日期": f"{2008 + number % 14}年{1 + number % 12}月",
-                "经度": round(west + 0.0008 + shift, 6), "纬度": round(south + 0.0011, 6), "数据性质": SYNTHETIC,
+                "经度": round(west + 0.0008 + shift, 6), "纬度": round(south + 0.0011, 6), "provenance": SYNTHETIC,
             }
         )  # fmt: skip
     return out

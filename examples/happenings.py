@@ -31,7 +31,7 @@ def spaces() -> list[Row]:
                 "状态": "AVAILABLE" if free else "OCCUPIED",
                 "可交付日期": f"2026-{7 + number % 6:02}-01" if free else "",
                 "启用日期": "2018-01-01",
-                "数据性质": SYNTHETIC,
+                "provenance": SYNTHETIC,
             }
         )
     return out
@@ -91,7 +91,7 @@ def projects() -> list[Row]:
                 "目标企业": target,
                 "意向地块": f"P{1 + number % 24:02}" if number % 3 == 0 else "",
                 "状态日期": f"2026-{1 + number % 6:02}-{1 + number % 27:02}",
-                "数据性质": SYNTHETIC,
+                "provenance": SYNTHETIC,
             }
         )
     return out
@@ -205,7 +205,7 @@ def risks() -> list[Row]:
             "日期": f"2025-{1 + firm.number % 12:02}-15",
             "程度": pick(("MINOR", "MODERATE", "SEVERE"), "risk severity", firm.number),
             "企业": firm.code,
-            "数据性质": SYNTHETIC,
+            "provenance": SYNTHETIC,
         }
         for firm in firms()
         if roll("risk", firm.number) < 0.08

@@ -69,7 +69,7 @@ def test_nobody_in_it_exists(schema: Schema) -> None:
         check(schema.schemes["uscc"], row["统一社会信用代码"])
         assert row["统一社会信用代码"][2:8] == "999999", "an area that no registry has"
         assert "示例" in row["企业名称"]
-        assert row["数据性质"] == "synthetic"
+        assert row["provenance"] == "synthetic"
 
 
 def test_everything_is_loaded(park: tuple[MemoryStore, list[Loaded]], manifest: Manifest) -> None:
@@ -159,3 +159,9 @@ def test_a_manifest_out_of_order_is_refused(tmp_path: Path, manifest: Manifest) 
     path.write_text("loads: 1\n", encoding="utf-8")
     with pytest.raises(LoadError, match="manifest is wrong"):
         read_manifest(path)
+
+
+def test_sources_do_not_differ_in_what_is_kept_beside(park: tuple[MemoryStore, list[Loaded]]) -> None:
+    store, _ = park
+    said = {str(row.properties["attributes"]) for row in store.tables.claims.values() if "attributes" in row.properties}
+    assert said == {'{"provenance":"synthetic"}'}
