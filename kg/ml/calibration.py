@@ -86,10 +86,14 @@ def _fitted(method: Method, scores: Reals, labels: NDArray[np.bool_]) -> Calibra
 
 
 def reliability(probabilities: Reals, labels: NDArray[np.bool_], *, bins: int = 15) -> Reliability:
-    """Brier score and expected calibration error over ``bins`` bins of equal mass. Equal probabilities may part ways
-    between bins; sorting is stable, so the result is the same each time."""
+    """Brier score and expected calibration error over ``bins`` bins of equal mass.
+
+    Isotonic maps give many cases the same probability, and a bin may end among them. Their order is then drawn by a
+    fixed seed: in the order of the input, true cases listed before false ones would look badly calibrated.
+    """
     _check(probabilities, labels, classes=1)
-    order = np.argsort(probabilities, kind="stable")
+    tie_break = np.random.default_rng(0).permutation(len(probabilities))
+    order = np.lexsort((tie_break, probabilities))
     sorted_p, sorted_y = probabilities[order], labels[order].astype(np.float64)
     edges = np.linspace(0, len(order), min(bins, len(order)) + 1).astype(np.int64)
     count = np.diff(edges)

@@ -36,6 +36,12 @@ def test_reliability_by_hand() -> None:
     assert judged.count.tolist() == [2, 2]
 
 
+def test_the_order_of_cases_with_one_probability_does_not_matter() -> None:
+    labels = np.arange(3000) < 1500
+    assert reliability(np.full(3000, 0.5), labels).ece < 0.05
+    assert reliability(np.full(3000, 0.5), labels[::-1]).ece < 0.05
+
+
 def test_bins_hold_equally_many() -> None:
     rng = np.random.default_rng(0)
     judged = reliability(rng.random(1000) ** 9, rng.random(1000) < 0.1)
