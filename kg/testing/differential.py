@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 BINDING = "b"
 """What the strategies bind the cursors of pages to."""
 SCHEMAS, QUERIES, DEPTH = 25, 40, 3
-SOAK_SCHEMAS, SOAK_QUERIES, SOAK_DEPTH = 100, 200, 6
+SOAK_SCHEMAS, SOAK_QUERIES, SOAK_DEPTH = 30, 150, 6
 COMMITS = 14
 
 

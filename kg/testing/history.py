@@ -111,6 +111,7 @@ class Writer:
     others: dict[RecordKey, str] = field(default_factory=dict)
     name: str = "run"
     people: dict[RecordKey, str] = field(default_factory=dict)  # record → its usual class
+    seen: dict[RecordKey, int] = field(default_factory=dict)  # record → the least level that knows it
     entities: list[str] = field(default_factory=list)
     related: list[tuple[str, RecordKey, RecordKey, dict[str, Any]]] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
@@ -120,9 +121,9 @@ class Writer:
         self.usual = {local: self.rng.choice(self.classes) for local in self.locals}
 
     def change_set(self, number: int) -> ChangeSet:
-        kinds = ["put"] * 5 + ["relate"] * 5 + ["patch", "end", "unrelate", "merge", "split", "wild", "retract"]
+        kinds = ["put"] * 5 + ["relate"] * 12 + ["patch", "end", "unrelate", "merge", "split", "wild", "retract"]
         kinds = ["put"] if number < 2 else kinds
-        size = self.rng.randint(3, 8) if number < 4 else self.rng.randint(1, 4)
+        size = self.rng.randint(4, 9) if number < 4 else self.rng.randint(1, 5)
         changes = [c for _ in range(size) if (c := getattr(self, "_" + self.rng.choice(kinds))()) is not None]
         run = f"{self.name} {number % 7}"
         self.runs.append(run)
@@ -133,6 +134,9 @@ class Writer:
         for change in change_set.changes:
             if isinstance(change, Put):
                 self.people[change.record] = change.cls
+                own = next(one.level for one in self.sources if one.id == change.record.source)
+                level = own if change.level is None else change.level
+                self.seen[change.record] = min(level, self.seen.get(change.record, level))
                 self.entities.append(next(ids))
             elif isinstance(change, Relate) and isinstance(change.start, ByRecord) and isinstance(change.end, ByRecord):
                 start, end = (RecordKey(r.source, r.local) for r in (change.start, change.end))
@@ -158,7 +162,7 @@ class Writer:
 
     def _valid(self) -> Interval:
         if self._often():
-            return Interval(self.rng.choice((MIN, *BOUNDARIES)), OPEN)
+            return Interval(self.rng.choice((MIN, MIN, MIN, *BOUNDARIES)), OPEN)
         start, end = sorted(self.rng.sample((MIN, *BOUNDARIES, OPEN), 2))
         return Interval(start, end)
 
@@ -222,11 +226,12 @@ class Writer:
     def _relate(self) -> Relate | None:
         name = self.rng.choice(sorted(self.schema.relations))
         relation = self.schema.relations[name]
-        both = {**self.people, **self.others}
+        source, level = self._source()
+        reach = next(one.level for one in self.sources if one.id == source) if level is None else level
+        both = {r: cls for r, cls in {**self.others, **self.people}.items() if self.seen.get(r, 0) <= reach}
         start, end = self._of(relation.domain, both), self._of(relation.range, both)
         if start is None or end is None or (self.others and not self.people.keys() & {start, end} and not self.floor):
             return None
-        source, level = self._source()
         far: Ref = ByRecord(*end)
         if self.entities and self._rarely() and not self.always:
             far = ById(self.rng.choice(self.entities))
