@@ -83,7 +83,7 @@ class MetaName(StrEnum):
     SYSTEM_TO = "systemTo"
     PROVENANCE = "provenance"  # "mentioned" for a stub, else "stated"
     SOURCES = "sources"  # JSON object as in VersionRow.sources: property → source id, "" → that of all not named
-    RAW = "raw"  # JSON object of stored values whose property the ontology has no more; level 1 at least
+    RAW = "raw"  # JSON object of stored values whose property the ontology has no more; level 3 only
     MERGED_FROM = "mergedFrom"  # JSON array of ids that now answer as this entity, sorted
     # of the relation by which the row was reached
     EDGE_ID = "edge.id"

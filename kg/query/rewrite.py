@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", Select, Aggregate)
 NULL = Fixed(None)
+RAW_LEVEL = 3
+"""Least level that reads `raw`: how sensitive a property was goes with its declaration, so it counts as secret."""
 _WITHOUT_SOURCES = frozenset({MetaName.SOURCES, MetaName.RAW})
 
 
@@ -238,7 +240,7 @@ class Rewriter:
                 prop = ctx.relation.property(name)
                 hidden = name in self.limits.masked_edge(ctx.relation) or (prop and self.limits.hides_id(prop))
                 return everywhere if hidden else frozenset()
-            case Meta(MetaName.RAW) if self.limits.scope.level < 1:
+            case Meta(MetaName.RAW) if self.limits.scope.level < RAW_LEVEL:
                 return everywhere
             case Calc(_, args):
                 return frozenset().union(*(self._hidden(arg, ctx) for arg in args))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kg.errors import IdentityConflict, ValidationError
 from kg.model.boxes import difference
 from kg.model.intervals import OPEN, Interval, union
-from kg.model.resolve import Claim, rank, same_version, valid_key, versions
+from kg.model.resolve import Claim, Rank, rank, same_version, valid_key, versions
 from kg.model.rows import IdentifierRow, RecordRow, VersionRow
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from kg.model.changes import RecordKey
     from kg.store.commit.rows import Delta
     from kg.store.commit.working import Working
+
+
+_ANY: Rank = (False, 0, 0.0, 0, "", 0, "")
 
 
 class Entities:
@@ -33,14 +36,13 @@ class Entities:
     def affected(self) -> set[str]:
         """Entities that a changed line or record fact belongs to, before or after."""
         w = self.w
-        out: set[str] = set()
+        keys = set(w.changed_records)
         for key, lines in w.lines.items():
-            if key in w.changed_records or any(line.touched for line in lines.values()):
-                out.update(row.entity for row in w.records[key])
-                out.update(row.entity for row in w.stored_records.get(key, ()))
-        for key in w.changed_records:
-            out.update(row.entity for row in w.records[key])
-            out.update(row.entity for row in w.stored_records.get(key, ()))
+            for line in lines.values():
+                if line.touched:
+                    keys.add(key)
+        out = {row.entity for key in keys for row in w.records[key]}
+        out.update(row.entity for key in keys for row in w.stored_records.get(key, ()))
         return out
 
     def recompute(self, entities: Iterable[str]) -> None:
@@ -52,19 +54,25 @@ class Entities:
         if known:
             self.old.update(w.reading.versions(known))
             self.old_identifiers.update(w.reading.identifiers_of(known))
-        w.fetch_lines(key for e in todo for key in w.by_entity.get(e, ()) if any(r.entity == e for r in w.records[key]))
+        w.fetch_lines(
+            key
+            for e in todo
+            for key in w.by_entity.get(e, ())
+            if key not in w.lines and any(r.entity == e for r in w.records[key])
+        )
         for entity in todo:
-            rows = versions(entity, self._claims(entity), w.schema) if self._has_claims(entity) else []
+            claims = self._claims(entity)
+            rows = versions(entity, claims, w.schema) if claims else []
             self.new[entity] = rows
             self.new_identifiers[entity] = self._identifiers(entity, rows)
-
-    def _has_claims(self, entity: str) -> bool:
-        return any(line.segments for key, _ in self.w.members(entity) for line in self.w.record_lines(key).values())
 
     def _claims(self, entity: str) -> list[Claim]:
         w = self.w
         out: list[Claim] = []
-        for key, record in w.members(entity):
+        members = w.members(entity)
+        # The segments of one line never meet, so that nothing has to be weighed.
+        alone = len(members) == 1 and len(w.record_lines(members[0][0])) == 1
+        for key, record in members:
             for level, line in w.record_lines(key).items():
                 low = max(level, record.level_from)
                 if low >= record.level_to or not line.segments:
@@ -74,7 +82,9 @@ class Entities:
                     says = s.payload
                     out.append(
                         Claim(
-                            rank(source, says.confidence, says.stated, level, key.local, mentioned=says.mentioned),
+                            _ANY
+                            if alone
+                            else rank(source, says.confidence, says.stated, level, key.local, mentioned=says.mentioned),
                             key.source, says.cls, says.properties, s.start, s.end, low, record.level_to,
                             says.mentioned,
                         )
@@ -158,11 +168,7 @@ class Entities:
 
     def existence(self, entity: str, level: int) -> tuple[Interval, ...]:
         """When the entity exists for readers of a level."""
-        rows = self.rows(entity)
-        if len(rows) == 1:
-            row = rows[0]
-            return (row.valid,) if row.level_from <= level < row.level_to else ()
-        return union(row.valid for row in rows if row.level_from <= level < row.level_to)
+        return _existing(self.rows(entity), level)
 
     def rows(self, entity: str) -> list[VersionRow]:
         """Resolved rows as they will be."""
@@ -187,17 +193,20 @@ class Entities:
         for entity, rows in self.new.items():
             if entity in self.w.minted:
                 continue
-            before = {(r.valid_from, r.valid_to, r.level_from, r.level_to) for r in self.old.get(entity, ())}
-            after = {(r.valid_from, r.valid_to, r.level_from, r.level_to) for r in rows}
-            if before != after:
+            before, after = self.old.get(entity, []), rows
+            levels = {level for r in (*before, *after) for level in (r.level_from, r.level_to)}
+            if any(_existing(before, level) != _existing(after, level) for level in levels):
                 out.add(entity)
         return out
 
     def write(self, delta: Delta, system: int) -> None:
         """Put the differences into the delta; check what is new."""
         for entity, rows in self.new.items():
-            old = self.old.get(entity, [])
-            changed = difference(old, rows, system, valid_key, same_version)
+            old = self.old.get(entity)
+            if old is None and len(rows) == 1:
+                self._write_fresh(entity, rows[0], delta, system)
+                continue
+            changed = difference(old or [], rows, system, valid_key, same_version)
             if self.check is not None:
                 for row in changed.insert:
                     if not row.mentioned and row.system_to == OPEN:
@@ -213,6 +222,16 @@ class Entities:
                 delta.identifiers.close += moved.close
                 delta.identifiers.narrow += moved.narrow
 
+    def _write_fresh(self, entity: str, row: VersionRow, delta: Delta, system: int) -> None:
+        """The common case: an entity of which nothing was stored, with one version."""
+        row.system_from = system
+        if self.check is not None and not row.mentioned:
+            self._refuse(row, self.check(row))
+        delta.versions.insert.append(row)
+        for held in self.new_identifiers[entity]:
+            held.system_from = system
+            delta.identifiers.insert.append(held)
+
     def _refuse(self, row: VersionRow, problem: str) -> None:
         if problem:
             raise ValidationError(
@@ -226,8 +245,12 @@ class Entities:
     def write_records(self, delta: Delta, system: int) -> None:
         """Record facts that changed."""
         for key in sorted(self.w.changed_records):
-            new = [replace(row) for row in self.w.records[key]]
-            changed = difference(self.w.stored_records.get(key, []), new, system, _record_key, _always)
+            rows, stored = self.w.records[key], self.w.stored_records.get(key)
+            if not stored and len(rows) == 1:
+                rows[0].system_from = system
+                delta.records.insert.append(rows[0])
+                continue
+            changed = difference(stored or [], [replace(row) for row in rows], system, _record_key, _always)
             delta.records.insert += changed.insert
             delta.records.close += changed.close
             delta.records.narrow += changed.narrow
@@ -252,6 +275,11 @@ def moved_keys(working: Working, keys: Iterable[RecordKey], level: int, entity: 
         for row in rows:
             new += moved([row], level, entity if entity is not None else row.home)
         working.set_record(key, new)
+
+
+def _existing(rows: Iterable[VersionRow], level: int) -> tuple[Interval, ...]:
+    """When there is a row for readers of a level."""
+    return union(row.valid for row in rows if row.level_from <= level < row.level_to)
 
 
 def _meet(a: IdentifierRow, b: IdentifierRow) -> bool:
