@@ -44,7 +44,7 @@ from kg.query.algebra import (
     Walk,
 )
 from kg.query.contexts import RowContext, context, of_class
-from kg.query.secure import NOTHING, both
+from kg.query.secure import NOTHING, RAW_LEVEL, both
 from kg.schema.types import ROOT_CLASS
 
 if TYPE_CHECKING:
@@ -53,8 +53,6 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", Select, Aggregate)
 NULL = Fixed(None)
-RAW_LEVEL = 3
-"""Least level that reads `raw`: how sensitive a property was goes with its declaration, so it counts as secret."""
 _WITHOUT_SOURCES = frozenset({MetaName.SOURCES, MetaName.RAW})
 
 

@@ -36,6 +36,8 @@ class Scope:
 EVERYTHING = Scope(level=3)
 """For the owner of the store on her own machine."""
 PUBLIC = Scope(level=0)
+RAW_LEVEL = 3
+"""Least level that reads `raw`: how sensitive a property was goes with its declaration, so it counts as secret."""
 """For anybody."""
 
 NOTHING: Predicate = Or(())
@@ -123,7 +125,7 @@ class Limits:
             *(scheme.sensitivity for scheme in self.schema.schemes.values()),
             *(p.sensitivity for p in properties),
             *(p.sensitivity for p in edge_properties),
-            1,  # values of properties that the ontology has no more
+            RAW_LEVEL,
         ]
         return scope.classes is None and not scope.rows and not scope.masks and max(sensitive) <= scope.level
 

@@ -379,3 +379,11 @@ def test_everything_hides_nothing_and_nothing_is_secured_twice() -> None:
     assert secured == replace(query, level=3, secured=True)
     with pytest.raises(QueryError, match="already"):
         secure(secured, PARK, PUBLIC)
+
+
+@pytest.mark.parametrize(("level", "seen"), [(0, False), (2, False), (3, True)])
+def test_values_of_properties_that_are_gone_are_secret(level: int, seen: bool) -> None:
+    raw = Field("raw", Leaf(Meta(MetaName.RAW)))
+    query = Query((Root("x", Select(Extent("Enterprise"), Rows(Obj((raw,))))),), now=0)
+    secured = secure(query, PARK, Scope(level=level))
+    assert ("Fixed" not in repr(secured)) == seen
