@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from api.cli import collect_rarely
 from kg.ingest.load import Load, LoadOptions
 from kg.ingest.mapping import parse_mapping
 from kg.schema.compile import compile_schema
@@ -87,6 +88,7 @@ def main() -> None:
     said = parser.parse_args()
     if said.one:
         step, path, store = said.one
+        collect_rarely()  # as the command does
         print(json.dumps(asyncio.run(one(step, Path(path), Path(store)))))
         return
     results = []

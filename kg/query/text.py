@@ -30,6 +30,7 @@ TOKENIZER = "ascii"
 
 _LETTERS = re.compile(r"[a-z]+")
 _NO_LETTERS = re.compile(r"[^a-z]")
+_SIGNS = re.compile(r"[\x00-\x60\x7b-\x7f]+")
 # At each position: three ASCII letters or digits, else two characters, else one; never over a space or ASCII sign.
 _GRAMS = re.compile(r"(?=([0-9a-z]{3}|[0-9a-z\u0080-\U0010ffff]{1,2}))")
 _PIECES = re.compile(r"[0-9a-z\u0080-\U0010ffff]+")
@@ -239,11 +240,18 @@ def index_tokens(values: Iterable[str]) -> str:
             out += _GRAMS.findall(text)
         elif _ASCII.search(text):
             out += _GRAMS.findall(text)
-            out += _mixed_tokens(text, _units(text))
+            for piece in _SIGNS.split(text):
+                out += _piece_tokens(piece)
         else:
             out += [text[at : at + 2] for at in range(len(text))]
             out += _sound_tokens(text, _units(text))
     return " ".join(out)
+
+
+@lru_cache(maxsize=16384)
+def _piece_tokens(piece: str) -> tuple[str, ...]:
+    """Of what stands between ASCII signs, which no term that is looked up by sound can span. Such pieces repeat."""
+    return tuple(_mixed_tokens(piece, _units(piece)))
 
 
 def _sound_tokens(text: str, units: list[str]) -> list[str]:

@@ -296,7 +296,8 @@ class Working:
 
     def holder(self, key: tuple[str, str], valid_from: int, valid_to: int, level: int) -> str | None:
         """Who holds the identifier at the interval; else who held it nearest in valid time. Level ≤ the writer's."""
-        self.fetch_holders((key,))
+        if key not in self.stored_holders:
+            self.fetch_holders((key,))
         best: tuple[int, int, str] | None = None
         for entity, start, end, low, high in self._holders[key]:
             if not low <= level < high:
