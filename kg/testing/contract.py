@@ -401,6 +401,22 @@ class StoreContract:
         assert [r["run"] for r in await store.runs()][:3] == ["good", "wrong", "later"]
         await other.close()
 
+    async def test_what_was_ended_comes_back_when_the_ends_are_taken_back(self, store: Store) -> None:
+        await commit(store, firm("a/1", name="A", uscc="U1"), run="put")
+        before = await state(store)
+        await commit(store, End(RecordKey("a", "1"), interval(1, 3)), run="some")
+        await commit(store, End(RecordKey("a", "1"), interval(0, CELLS)), run="all")
+        await commit(store, Retract("some"))
+        assert await self._firms(store) == []
+        await commit(store, Retract("all"))
+        assert await state(store) == before
+        assert (await commit(store, firm("a/1", name="A", uscc="U1"))).unchanged == 1
+
+    async def test_a_put_beside_the_retraction_stays(self, store: Store) -> None:
+        await commit(store, firm("a/1", name="A", uscc="U1"), run="wrong")
+        await commit(store, firm("a/1", name="B", uscc="U1"), Retract("wrong"), run="mend")
+        assert [row["name"] for row in await self._firms(store)] == ["B"]
+
     # ------------------------------------------------------------ other verbs
 
     async def test_taking_back_and_stating_anew_in_one_commit(self, store: Store) -> None:

@@ -59,6 +59,11 @@ class Line:
         self.log.append((run, action))
         return before != self.said
 
+    @property
+    def stated(self) -> bool:
+        """Whether anything was ever put, be it ended since."""
+        return any(not isinstance(action, end_action) for _, action in self.log)
+
     def again(self, log: list[tuple[str, Callable[[Line], None]]]) -> None:
         self.said, self.starts, self.log = [None] * CELLS, set(), []
         for run, action in log:
@@ -85,12 +90,15 @@ def patch_action(valid: Interval, merge: Callable[[Said | None], Said], *, until
     return action
 
 
-def end_action(valid: Interval) -> Callable[[Line], None]:
-    def action(line: Line) -> None:
-        for cell in cells(valid):
-            line.said[cell] = None
+@dataclass(frozen=True)
+class end_action:  # noqa: N801 - it stands beside put_action and patch_action
+    """Says nothing any more in the cells of an interval."""
 
-    return action
+    valid: Interval
+
+    def __call__(self, line: Line) -> None:
+        for cell in cells(self.valid):
+            line.said[cell] = None
 
 
 def _bounds(line: Line, valid: Interval, *, until_next: bool) -> tuple[int, int]:
@@ -164,7 +172,7 @@ class Model:
     def _forget(self, run: str) -> None:
         """Records that the run touched, below the least level at which something is still said of them."""
         for record in {r for (r, _), line in self.lines.items() if run in line.runs} & self.identity.keys():
-            said = {at for (r, at), line in self.lines.items() if r == record and any(line.said)}
+            said = {at for (r, at), line in self.lines.items() if r == record and line.stated}
             said |= {k[5] for k, line in self.relations.items() if record in k[2:4] and any(line.said)}
             for at in LEVELS:
                 if at < min(said, default=len(LEVELS)):

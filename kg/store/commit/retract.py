@@ -44,16 +44,23 @@ def retract(working: Working, run: str) -> int:
         for level in levels_of(claims):
             line = w.relation_line(w.relation_meta[name], level)
             changed += _replayed(line, claims, level, run, runs, affirmed[True], relates_of)
-    for key in records:
+    for key, rows in records.items():
         if key.source:
-            _forget(w, key)
+            stated = [
+                level
+                for level in levels_of(rows)
+                for statement, by in statements_of(rows, level, runs, affirmed[False], says_of)
+                if by != run and not statement.end
+            ]
+            _forget(w, key, stated)
     return changed
 
 
-def _forget(w: Working, key: RecordKey) -> None:
-    """A record frees its name below the least level at which something is still said of it or relations hang on it:
-    what higher levels know does not keep it known."""
-    low = min((level for level, line in w.record_lines(key).items() if line.segments), default=OPEN)
+def _forget(w: Working, key: RecordKey, stated: Sequence[int]) -> None:
+    """A record frees its name below the least level at which something is stated of it or relations hang on it:
+    what higher levels know does not keep it known. What was stated and ended counts: the end may be taken back."""
+    said = [level for level, line in w.record_lines(key).items() if line.segments]
+    low = min((*said, *stated), default=OPEN)
     w.adopt_relation(w.reading.relation_claims_of((key,)).get(key, ()))
     for name, lines in w.relation_lines.items():
         meta = w.relation_meta[name]
@@ -81,7 +88,7 @@ def _replayed(
         return 0
     line.retracted.append(run)
     line.touched = True
-    result = replay(statements, run)
+    result = replay([*statements, *((said, "") for said in line.said)], run)
     before = [(s.start, s.end, s.payload) for s in line.segments]
     current = {(s.start, s.end): s for s in line.segments if s.row}
     line.segments = [_kept(s, current.get((s.start, s.end))) for s in result]
