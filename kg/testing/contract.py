@@ -412,6 +412,16 @@ class StoreContract:
         assert await state(store) == before
         assert (await commit(store, firm("a/1", name="A", uscc="U1"))).unchanged == 1
 
+    async def test_a_patch_said_again_is_noted_without_a_commit(self, store: Store) -> None:
+        await commit(store, firm("a/1", name="A", staff=1))
+        await commit(store, firm("a/1", staff=2, patch=True), run="first")
+        clock = await store.clock()
+        assert (await commit(store, firm("a/1", staff=2, patch=True), run="second")).unchanged == 1
+        assert await store.clock() == clock
+        assert await store.check() == ()
+        await commit(store, Retract("first"))
+        assert (await self._firms(store))[0]["staff"] == 2  # the second said so too
+
     async def test_a_put_beside_the_retraction_stays(self, store: Store) -> None:
         await commit(store, firm("a/1", name="A", uscc="U1"), run="wrong")
         await commit(store, firm("a/1", name="B", uscc="U1"), Retract("wrong"), run="mend")
