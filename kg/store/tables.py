@@ -193,9 +193,6 @@ class TablesReading:
     def edges(self, edges: Collection[str]) -> dict[str, list[EdgeRow]]:
         return _found(edges, lambda e: self.tables.edges.current("edge", e))
 
-    def edges_of(self, entities: Collection[str]) -> dict[str, list[EdgeRow]]:
-        return _found(entities, lambda e: self.tables.edges.current("entity", e))
-
     def claim_history(self, run: str) -> dict[RecordKey, list[ClaimRow]]:
         keys = {
             RecordKey(row.source, row.local)

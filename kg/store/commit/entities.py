@@ -211,16 +211,11 @@ class Entities:
                 for row in changed.insert:
                     if not row.mentioned and row.system_to == OPEN:
                         self._refuse(row, self.check(row))
-            delta.versions.insert += changed.insert
-            delta.versions.close += changed.close
-            delta.versions.narrow += changed.narrow
+            delta.versions.take(changed)
             held = self.new_identifiers[entity]
             before = self.old_identifiers.get(entity, [])
             if held or before:
-                moved = difference(before, held, system, _identifier_key, _always)
-                delta.identifiers.insert += moved.insert
-                delta.identifiers.close += moved.close
-                delta.identifiers.narrow += moved.narrow
+                delta.identifiers.take(difference(before, held, system, _identifier_key, _always))
 
     def _write_fresh(self, entity: str, row: VersionRow, delta: Delta, system: int) -> None:
         """The common case: an entity of which nothing was stored, with one version."""
@@ -251,9 +246,7 @@ class Entities:
                 delta.records.insert.append(rows[0])
                 continue
             changed = difference(stored or [], [replace(row) for row in rows], system, _record_key, _always)
-            delta.records.insert += changed.insert
-            delta.records.close += changed.close
-            delta.records.narrow += changed.narrow
+            delta.records.take(changed)
 
 
 def moved(rows: list[RecordRow], level: int, entity: str) -> list[RecordRow]:

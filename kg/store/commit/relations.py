@@ -56,9 +56,7 @@ class Relations:
             changed = difference(old, new, system, valid_key, same_edge)
             if changed.insert:
                 self._check_ends(identity)
-            delta.edges.insert += changed.insert
-            delta.edges.close += changed.close
-            delta.edges.narrow += changed.narrow
+            delta.edges.take(changed)
             if old and changed.close and (start in shaken or end in shaken):
                 was, now = _covered(old), _covered(new)
                 clipped += [

@@ -7,13 +7,14 @@ A store opens its write transaction, gives the planner a `Reading` of that trans
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from kg.model.intervals import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from kg.model.boxes import Difference
     from kg.model.changes import Receipt, RecordKey, Source
     from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
 
@@ -59,10 +60,6 @@ class Reading(Protocol):
 
     def edges(self, edges: Collection[str]) -> dict[str, list[EdgeRow]]: ...
 
-    def edges_of(self, entities: Collection[str]) -> dict[str, list[EdgeRow]]:
-        """By entity: rows that start or end there (a row may stand under two). References do not count."""
-        ...
-
     def claim_history(self, run: str) -> dict[RecordKey, list[ClaimRow]]:
         """All rows ever, superseded ones too, of each record that the run touched: a row of its `run`, a row opened
         or closed by one of its commits, or an affirmation by it."""
@@ -105,6 +102,12 @@ class Ops(Generic[R]):
 
     def __bool__(self) -> bool:
         return bool(self.insert or self.close or self.narrow)
+
+    def take(self, difference: Difference[Any]) -> None:
+        """Add what brings stored rows to their new state."""
+        self.insert += difference.insert
+        self.close += difference.close
+        self.narrow += difference.narrow
 
 
 @dataclass(slots=True)

@@ -309,19 +309,6 @@ class WriteReading(RowReader):
             out.setdefault(made.edge, []).append(made)
         return out
 
-    def edges_of(self, entities: Collection[str]) -> dict[str, list[EdgeRow]]:
-        found: dict[str, dict[int, EdgeRow]] = defaultdict(dict)
-        numbers = ", ".join(str(r) for r in self.layout.relation_names)
-        for end in ("src", "dst"):
-            for name, *row in self.db.execute(
-                f"select j.value, {self.edge_columns()} from json_each(?) j cross join entity n on n.id = j.value "
-                f"cross join edge e on e.{end} = n.key and e.rel in ({numbers}) and e.st {_HELD} {self.EDGE_ENDS}",
-                (keys_json(entities),),
-            ):
-                made = self.edge(tuple(row))
-                found[name].setdefault(made.row, made)
-        return {name: list(rows.values()) for name, rows in found.items()}
-
     # A claim's remainders keep its run, but every record and line of a run has a row that one of the run's own
     # commits wrote: `tx` says which rows those are, so that claims need no index on their run.
     def _rows_of_run(self, run: str, table: str, what: str) -> Iterable[tuple[Any, ...]]:
