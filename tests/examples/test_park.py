@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,31 +18,16 @@ from kg.model.intervals import OPEN
 from kg.schema.identifiers import check
 from kg.store.memory import MemoryStore
 from loaders.registry import open_table
+from tests.examples.conftest import PARK
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kg.schema.types import Schema
-
-PARK = Path(generate.__file__).parent / "park"
-
-
-@pytest.fixture(scope="module")
-def schema() -> Schema:
-    return firms.schema()
-
-
-@pytest.fixture(scope="module")
-def manifest() -> Manifest:
-    return read_manifest(PARK / "park.yaml")
 
 
 async def steps(store: MemoryStore, manifest: Manifest, folder: Path = PARK) -> list[Loaded]:
     return [done async for done in load_all(store, folder, manifest, open_table)]
-
-
-@pytest.fixture(scope="module")
-def park(schema: Schema, manifest: Manifest) -> tuple[MemoryStore, list[Loaded]]:
-    store = MemoryStore(schema)
-    return store, asyncio.run(steps(store, manifest))
 
 
 def test_the_files_are_what_the_generator_writes() -> None:
