@@ -7,20 +7,28 @@ STORE  ?= sqlite:///var/demo.db
 OUT    ?= bench-out
 # Arguments for pytest, such as TESTS="tests/kg -k interval".
 TESTS  ?=
+# A Neo4j server that runs already, such as bolt://127.0.0.1:7687, instead of one started here. Tests empty it.
+NEO4J_URI     ?=
+# What to start otherwise; releases named after a year need Java 21.
+NEO4J_VERSION ?= 5.26.12
+# What `make soak` tests besides.
+NEO4J_NEXT    ?= 2026.09.0
 
 BIN      := .venv/bin
 READY    := .venv/.ready
 UV       := $(BIN)/uv
-CHECKED  := $(foreach d,kg api loaders benchmarks examples tests,$(if $(wildcard $d/*.py $d/*/*.py),$d))
+CHECKED  := $(foreach d,kg api loaders benchmarks examples tools tests,$(if $(wildcard $d/*.py $d/*/*.py),$d))
 BENCHES  := $(filter-out benchmarks/bench_ml.py,$(wildcard benchmarks/bench_*.py))
 GRAPHIQL := web/graphiql/package.json web/graphiql/package-lock.json web/graphiql/build.mjs $(wildcard web/graphiql/src/*)
+
+NEO4J := --neo4j --neo4j-version $(NEO4J_VERSION) $(if $(NEO4J_URI),--neo4j-url "$(NEO4J_URI)")
 
 ifdef CI
 STRICT := --require-backend
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench bench-ml soak docs wheel clean
+.PHONY: help setup demo test neo4j neo4j-stop test-neo4j lint format bench bench-ml soak docs wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -51,6 +59,15 @@ demo: setup ## load a small synthetic park and serve it (PORT=8000 STORE=sqlite:
 test: setup lint ## set up, lint, type-check, run the tests (TESTS="tests/kg -k interval")
 	$(BIN)/pytest $(STRICT) $(TESTS)
 
+neo4j: setup ## start a Neo4j server in var/neo4j on a free port, or use NEO4J_URI; print its URL
+	@$(if $(NEO4J_URI),echo "$(NEO4J_URI)",$(BIN)/python -m tools.neo4j.server start --version $(NEO4J_VERSION))
+
+neo4j-stop: ## stop what `make neo4j` started
+	@test ! -x $(BIN)/python || $(BIN)/python -m tools.neo4j.server stop
+
+test-neo4j: setup ## the tests that need a Neo4j server: on one of their own, stopped afterwards, or on NEO4J_URI
+	$(BIN)/pytest $(STRICT) $(NEO4J) -m "neo4j and not soak" $(TESTS)
+
 lint: setup ## ruff, mypy, import-linter
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -70,7 +87,9 @@ bench-ml: setup ## the learning benchmarks, results in OUT=bench-out
 	$(BIN)/python benchmarks/bench_ml.py --out "$(OUT)"
 
 soak: setup ## the long tests, for hours rather than minutes
-	$(BIN)/pytest --soak --timeout=0 -m soak $(TESTS)
+	$(BIN)/pytest --soak --timeout=0 -m "soak and not neo4j" $(TESTS)
+	$(BIN)/pytest --soak --timeout=0 $(NEO4J) -m neo4j $(TESTS)
+	$(if $(NEO4J_URI),,$(BIN)/pytest --soak --timeout=0 --neo4j --neo4j-version $(NEO4J_NEXT) -m neo4j $(TESTS))
 
 docs: setup ## write the generated pages of docs/
 	$(BIN)/python -c 'import sys, kg.settings; sys.stdout.write(kg.settings.settings_page())' > docs/settings.md

@@ -20,20 +20,26 @@ def test_is_expected_to_fail():
 @pytest.mark.soak
 def test_is_long():
     pass
+
+@pytest.mark.neo4j
+def test_needs_neo4j():
+    pass
 """
 
 
 @pytest.mark.parametrize(
     ("options", "outcomes"),
     [
-        ([], {"passed": 1, "skipped": 1, "xfailed": 1, "deselected": 1}),
-        (["--soak"], {"passed": 2, "skipped": 1, "xfailed": 1}),
-        (["--require-backend"], {"passed": 1, "failed": 1, "xfailed": 1, "deselected": 1}),
+        ([], {"passed": 1, "skipped": 1, "xfailed": 1, "deselected": 2}),
+        (["--soak"], {"passed": 2, "skipped": 1, "xfailed": 1, "deselected": 1}),
+        (["--neo4j"], {"passed": 2, "skipped": 1, "xfailed": 1, "deselected": 1}),
+        (["--soak", "--neo4j"], {"passed": 3, "skipped": 1, "xfailed": 1}),
+        (["--require-backend"], {"passed": 1, "failed": 1, "xfailed": 1, "deselected": 2}),
     ],
 )
 def test_options(pytester: pytest.Pytester, options: list[str], outcomes: dict[str, int]) -> None:
     pytester.makeconftest(Path(__file__).with_name("conftest.py").read_text(encoding="utf-8"))
-    pytester.makeini("[pytest]\nmarkers = soak\n")
+    pytester.makeini("[pytest]\nmarkers =\n    soak\n    neo4j\n")
     pytester.makepyfile(test_cases=CASES)
     # A process of its own: a profile of Hypothesis is global.
     result = pytester.runpytest_subprocess(*options)
