@@ -44,7 +44,7 @@ class JingweiError(Exception):
         if self.field:
             place.append(f"field {self.field}")
         if self.value is not None:
-            place.append(f"value {_shown(self.value)}")
+            place.append(f"value {shown_value(self.value)}")
         text = f"{self.message} ({', '.join(place)})" if place else self.message
         if not self.remedy:
             return text
@@ -65,13 +65,14 @@ class JingweiError(Exception):
             out["field"] = self.field
         if self.value is not None:
             plain = isinstance(self.value, (bool, int, float, str)) and len(str(self.value)) <= SHOWN_VALUE_CHARS
-            out["value"] = self.value if plain else _shown(self.value)
+            out["value"] = self.value if plain else shown_value(self.value)
         if self.remedy:
             out["remedy"] = self.remedy
         return out
 
 
-def _shown(value: object) -> str:
+def shown_value(value: object) -> str:
+    """A value for people, cut where it is long."""
     text = repr(value)
     return text if len(text) <= SHOWN_VALUE_CHARS else f"{text[: SHOWN_VALUE_CHARS - 1]}…"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,10 +47,28 @@ class JsonlTable:
             except orjson.JSONDecodeError as error:
                 yield BadRow(line.number, text, f"not JSON: {error.msg} at character {error.pos + 1}", _REMEDY)
                 continue
-            if isinstance(value, dict):
+            twice = isinstance(value, dict) and named_twice(text, value)
+            if twice:
+                yield BadRow(line.number, text, f"two values are called {twice!r}", "Keep one of them.", twice)
+            elif isinstance(value, dict):
                 yield Record(line.number, {name: item for name, item in value.items() if item is not None})
             else:
                 yield BadRow(line.number, text, "JSON, but no object", _REMEDY)
+
+
+def named_twice(text: str, value: dict[str, object]) -> str:
+    """A name that the object has twice, "" if none: parsers keep the last value and lose the others in silence."""
+    names = [name for name in value if text.count(f'"{name}"') > 1]
+    if not names:
+        return ""
+    seen: Counter[str] = Counter()
+
+    def count(pairs: list[tuple[str, object]]) -> None:
+        seen.clear()  # the outermost object is the last one to be complete
+        seen.update(name for name, _ in pairs)
+
+    json.loads(text, object_pairs_hook=count)
+    return next((name for name in names if seen[name] > 1), "")
 
 
 _REMEDY = 'Write one object a line, such as {"name": "…"}; NaN and Infinity are no JSON.'

@@ -5,18 +5,22 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path  # noqa: TC003  # typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.commands.opening import JsonOption, OntologyOption, StoreOption, instant, now, opened, run, settings_of, show
-from kg.errors import NotFound
+from kg.errors import LoadError, NotFound, shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kg.model.changes import Receipt
+    from kg.ingest.load import Load
+    from kg.model.changes import Receipt, Rejection
+    from kg.model.records import Table
+    from kg.store.base import Store
 
 
 def load(
@@ -48,6 +52,7 @@ def load(
     """Load files and print the receipt; exit code 1 where rows were rejected. 载入数据。"""
     from kg.ingest.load import Load, LoadOptions, receipt_json
     from kg.ingest.mapping import read_mapping
+    from kg.ingest.near import held_near
     from kg.model.changes import Source
     from loaders.registry import OpenOptions, open_table
 
@@ -68,12 +73,21 @@ def load(
         reason=reason,
     )
 
+    async def prepare(table: Table, opened_store: Store) -> Load:
+        try:
+            return Load(table, opened_store.schema, options)
+        except LoadError as error:
+            near = await held_near(opened_store, now=now()) if error.field == "crs" and not crs else None
+            if near is None:
+                raise
+            return Load(table, opened_store.schema, replace(options, near=near))
+
     async def work() -> list[tuple[str, Receipt, tuple[str, ...], Path | None]]:
         out = []
         async with opened(settings, create=True) as opened_store:
             for file in files:
                 table = open_table(file, OpenOptions(encoding, separator, layer), format_name=format_name)
-                prepared = Load(table, opened_store.schema, options)
+                prepared = await prepare(table, opened_store)
                 with rows_read(file.name) as told:
                     receipt = await prepared.run(opened_store, now=now(), progress=told)
                 out.append((str(file), receipt, prepared.notes, prepared.rejects_path))
@@ -114,14 +128,17 @@ def _tell(name: str, receipt: Receipt, notes: tuple[str, ...], rejects: Path | N
     for note in notes:
         typer.echo(f"  {note}")
     for rejection in receipt.rejections[:20]:
-        typer.echo(
-            f"  {rejection.where}: {rejection.field}={rejection.value!r}: {rejection.reason}. {rejection.remedy}",
-            err=True,
-        )
+        typer.echo(f"  {rejection.where}: {_of(rejection)}{rejection.reason}. {rejection.remedy}", err=True)
     if len(receipt.rejections) > 20:
         typer.echo(f"  … and {receipt.rejected - 20} more", err=True)
     if rejects is not None:
         typer.echo(f"  rejected rows: {rejects}", err=True)
+
+
+def _of(rejection: Rejection) -> str:
+    if not rejection.field:
+        return ""
+    return f"{rejection.field}={shown_value(rejection.value)}: "
 
 
 def retract(

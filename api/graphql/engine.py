@@ -238,7 +238,7 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
     if isinstance(original, JingweiError):
         out["message"] = str(original)  # graphql-core takes the bare message of what a resolver raises
         out["extensions"] = original.as_dict()
-    elif original is not None:
+    elif original is not None and not isinstance(original, GraphQLError):
         unexpected = _unexpected(original)
         out["message"] = unexpected.message
         out["extensions"] = unexpected.extensions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +11,9 @@ from graphql import (
     DirectiveNode,
     FieldNode,
     FragmentDefinitionNode,
+    GraphQLEnumType,
     GraphQLError,
+    GraphQLInputObjectType,
     GraphQLSyntaxError,
     OperationDefinitionNode,
     Visitor,
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
 _KEPT: Final = 512
 _KEPT_CHARACTERS: Final = 32_768
 _MAX_ERRORS: Final = 20
+_UNKNOWN_WORD: Final = re.compile(
+    r"Expected value of type '(\w+)' not to include unknown field"
+    r"|Enum '(\w+)' cannot represent non-enum value|Value '\w+' does not exist in '(\w+)' enum"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +143,7 @@ class Documents:
                 )
             )
         if errors:
-            raise RequestRefused(errors)
+            raise RequestRefused([self._with_names(error) for error in errors])
         operations: dict[str | None, OperationDefinitionNode] = {}
         fragments: dict[str, FragmentDefinitionNode] = {}
         for node in document.definitions:
@@ -145,6 +152,21 @@ class Documents:
             elif isinstance(node, FragmentDefinitionNode):
                 fragments[node.name.value] = node
         return Document(text, operations, fragments)
+
+    def _with_names(self, error: GraphQLError) -> GraphQLError:
+        """The error, and what could have stood there where no word is near enough to be suggested."""
+        match = _UNKNOWN_WORD.match(error.message)
+        if match is None or "Did you mean" in error.message:
+            return error
+        named = self.schema.type_map.get(match[match.lastindex or 0])
+        if isinstance(named, GraphQLInputObjectType):
+            names = list(named.fields)
+        elif isinstance(named, GraphQLEnumType):
+            names = list(named.values)
+        else:
+            return error
+        error.extensions = {"remedy": f"{named.name} knows: {', '.join(names)}."}
+        return error
 
     def _check(self, document: DocumentNode) -> None:
         counter = _Counter()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
 Position = tuple[float, float]
 WGS84: Final = "EPSG:4326"
 SAMPLED: Final = 2000
+LISTED: Final = 5
 _OFFSETS: Final[dict[str, Callable[[float, float], Position]]] = {"GCJ-02": gcj02_to_wgs84, "BD-09": bd09_to_wgs84}
 _CHINA: Final = (73.0, 3.0, 136.0, 54.0)
 _MERCATOR_M: Final = 20_037_508.35
+_MERCATOR_LEAST_M: Final = 10_000.0  # nearer to where the equator meets Greenwich is sea
+# Of two zones that fit alike, that is likelier in which more of China's people live: their mean longitude.
+_PEOPLE_LONGITUDE: Final = 113.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +115,8 @@ class Candidate:
 
 
 def in_degrees(sample: Sequence[Position]) -> bool:
-    """Whether all could be longitude and latitude, in this order."""
-    return all(abs(x) <= 180 and abs(y) <= 90 for x, y in sample)
+    """Whether most could be longitude and latitude, in this order; a few that cannot are faults of their rows."""
+    return 2 * sum(abs(x) <= 180 and abs(y) <= 90 for x, y in sample) > len(sample)
 
 
 def candidates(sample: Sequence[Position], near: Position | None = None) -> list[Candidate]:
@@ -124,14 +129,15 @@ def candidates(sample: Sequence[Position], near: Position | None = None) -> list
         out.append(Candidate("GCJ-02", "degrees: what Chinese web maps give, some 500 m off", 1.5 + inside))
         out.append(Candidate("BD-09", "degrees: what Baidu's map gives, about 1 km off", 1.2 + inside))
     elif all(abs(x) <= 90 and abs(y) <= 180 for x, y in sample):
-        out.append(Candidate("", "latitude before longitude: exchange the columns, or the order of the axes", 3))
+        out.append(Candidate("", "latitude stands before longitude: exchange them", 3))
     else:
         for code, zone in ZONES.items():
             for swapped in (False, True):
                 found = _zone(code, zone.false_easting, sample, near, swapped=swapped)
                 if found is not None:
                     out.append(found)
-        if all(abs(x) <= _MERCATOR_M and abs(y) <= _MERCATOR_M for x, y in sample):
+        far = max((max(abs(x), abs(y)) for x, y in sample), default=0.0)
+        if _MERCATOR_LEAST_M < far <= _MERCATOR_M:
             found = _placed("EPSG:3857", sample, near, "within the square of web maps")
             if found is not None:
                 out.append(found)
@@ -162,6 +168,7 @@ def _placed(name: str, sample: Sequence[Position], near: Position | None, reason
     # A point far from its zone's meridian would have been surveyed in the next zone.
     usual = zone is None or all(zone.west <= lon < zone.east for lon, _ in places)
     rank = _share(places, _CHINA) + 0.5 * usual + (0.2 if zone is not None and zone.width == 3 else 0.0)
+    rank -= 0.005 * abs(places[0][0] - _PEOPLE_LONGITUDE)
     if near is not None:
         away = max(abs(lon - near[0]) + abs(lat - near[1]) for lon, lat in places)
         rank += max(0.0, 3 - away)
@@ -182,21 +189,28 @@ def find_system(
 
     `must_say`: a format that has a place for it, and left it empty; else degrees are taken for WGS 84.
     """
-    seen = list(islice(sample, SAMPLED))
+    seen = [(x, y) for x, y in islice(sample, SAMPLED) if isfinite(x) and isfinite(y)]
     if said:
         try:
             return (found := system(said)), f"coordinates: {found.name}, as said"
         except ValidationError as error:
             raise LoadError(error.message, where=where, field="crs", value=said, remedy=error.remedy) from None
-    if declared and (declared != WGS84 or in_degrees(seen)):
+    if declared and (declared != WGS84 or not seen or in_degrees(seen)):
         return (found := system(declared)), f"coordinates: {found.name}, as the file declares"
     if not seen or (in_degrees(seen) and not must_say):
         return system(WGS84), "coordinates: longitude and latitude on WGS 84"
-    options = candidates(seen, near)
-    listed = "; ".join(f"{c.name or 'none'}: {c.reason}" for c in options[:5]) or "no system that is known here fits"
-    likeliest = next((c.name for c in options if c.name), "EPSG:4549")
     raise LoadError(
-        "The reference system of the coordinates is not declared" if not declared else "The coordinates are no degrees",
-        where=where, field="crs", value=seen[0],
-        remedy=f"Say it: --crs {likeliest}. They could be: {listed}.",
+        "The coordinates are no degrees" if declared else "The reference system of the coordinates is not declared",
+        where=where, field="crs", value=seen[0], remedy=_remedy(candidates(seen, near)),
     )  # fmt: skip
+
+
+def _remedy(options: Sequence[Candidate]) -> str:
+    """What to say, likeliest first."""
+    if not options:
+        return "No system that is known here has such coordinates: compare them with their source."
+    listed = "; ".join(f"{c.name}: {c.reason}" if c.name else c.reason for c in options[:LISTED])
+    more = f"; and {len(options) - LISTED} less likely ones" if len(options) > LISTED else ""
+    if not options[0].name:
+        return f"They could be: {listed}{more}."
+    return f"Say it: --crs {options[0].name}. They could be: {listed}{more}."

@@ -18,6 +18,7 @@ from kg.store.base import Clock, Position, Store
 from kg.store.commit.envelope import KEPT_MICROSECONDS, content_hash, same_content, shape_check, system_instant
 from kg.store.commit.plan import plan
 from kg.store.erasing import erase_rows, prune_rows
+from kg.store.readable import check_readable
 from kg.store.tables import Tables, TablesReading, TxRow
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class MemoryStore(Store):
         from kg.query.secure import secure
 
         secured = secure(query, self.schema, scope)
-        refuse_unknowable(secured, self.tables.system, self.tables.pruned_before)
+        for at in system_instants(secured):
+            check_readable(at, self.tables.system, self.tables.pruned_before)
         codec = CursorCodec(self.cursor_secret)
         interpreter = Interpreter(self.schema, TableRows(self.tables), codec, self.tables.system)
         return orjson.dumps(interpreter.run(secured))
@@ -191,21 +193,6 @@ class TableRows:
         self.versions = tables.versions.values()
         self.edges = tables.edges.values()
         self.identifiers = tables.identifiers.values()
-
-
-def refuse_unknowable(query: Query, system: int, pruned_before: int) -> None:
-    """QueryError where a query reads later than the latest commit or earlier than what was pruned."""
-    for at in system_instants(query):
-        if at > system:
-            raise QueryError(
-                "This system instant lies beyond the latest commit", field="asOf.system", value=at,
-                remedy="Leave it out to read what is known now.",
-            )  # fmt: skip
-        if at < pruned_before:
-            raise QueryError(
-                "What was known then has been pruned", field="asOf.system", value=at,
-                remedy="Read at a later system instant, or from a backup.",
-            )  # fmt: skip
 
 
 def system_instants(node: Any) -> set[int]:

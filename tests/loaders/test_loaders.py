@@ -182,6 +182,10 @@ SAMPLES: dict[str, tuple[tuple[Good, ...], tuple[Bad, ...]]] = {
                 rows=((2, "not JSON"), (3, "not JSON")), good=(1, 4),
             ),
             Bad("list.jsonl", b'{"a": 1}\n[1]\n', rows=((2, "no object"),), good=(1,)),
+            Bad(
+                "twice.jsonl", b'{"a": 1, "b": {"a": 2}}\n{"a": 1, "a": 2}\n', rows=((2, "two values are called 'a'"),),
+                good=(1,),
+            ),
         ),
     ),
     "geojson": (

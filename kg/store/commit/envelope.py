@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from kg.errors import IdempotencyConflict, ValidationError
+from kg.store.readable import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,13 +25,13 @@ def system_instant(last: int, now: int, recorded_at: int | None) -> int:
         return max(last + 1, now)
     if recorded_at > now:
         raise ValidationError(
-            "A recording instant lies in the future", field="recorded_at", value=recorded_at,
+            "A recording instant lies in the future", field="recorded_at", value=shown(recorded_at),
             remedy="Give the instant at which this was really recorded.",
         )  # fmt: skip
     if recorded_at < last:
         raise ValidationError(
             "A recording instant lies before what the store has recorded already", field="recorded_at",
-            value=recorded_at, remedy="Replay history in the order of recording, into a new store.",
+            value=shown(recorded_at), remedy="Replay history in the order of recording, into a new store.",
         )  # fmt: skip
     return max(last + 1, recorded_at)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kg.errors import QueryError
+from kg.store.readable import check_readable
 from kg.store.sqlite.compile.lift import holed, lift
 from kg.store.sqlite.compile.plan import Compiler, Plan
 
@@ -51,7 +51,7 @@ class Runner:
         secured = secure(query, self.schema, scope)
         _, constants, systems = lift(secured, head.system)
         for instant in systems:
-            check_instant(head, instant)
+            check_readable(instant, head.system, head.pruned)
         plan = Compiler(self.schema, self.layout, holed(secured, head.system)).compile_rows()
         for (text,) in db.execute(plan.sql, plan.bind(constants)):
             yield text
@@ -60,23 +60,10 @@ class Runner:
         """The statement, and the query's constants for it. QueryError for instants that the store cannot answer."""
         key, constants, systems = lift(query, head.system)
         for instant in systems:
-            check_instant(head, instant)
+            check_readable(instant, head.system, head.pruned)
         plan = self._plans.get(key)
         if plan is None:
             if len(self._plans) >= _PLANS:
                 self._plans.pop(next(iter(self._plans)), None)
             plan = self._plans[key] = Compiler(self.schema, self.layout, holed(query, head.system)).compile()
         return plan, constants
-
-
-def check_instant(head: Head, instant: int) -> None:
-    if instant > head.system:
-        raise QueryError(
-            "The system instant is beyond the latest commit", field="system", value=instant,
-            remedy="Ask for an instant up to the latest commit, or leave it out.",
-        )  # fmt: skip
-    if instant < head.pruned:
-        raise QueryError(
-            "What was known then has been pruned", field="system", value=instant,
-            remedy="Ask for a later system instant, or a backup from before.",
-        )  # fmt: skip

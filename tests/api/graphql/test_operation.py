@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from api.graphql.engine import formatted
 from api.graphql.operation import Documents, RequestRefused, TextLimits
 
 if TYPE_CHECKING:
@@ -67,3 +68,25 @@ def test_which_operation(documents: Documents) -> None:
 
 def test_documents_are_kept(documents: Documents) -> None:
     assert documents.read("{ __typename }") is documents.read("{ __typename }")
+
+
+def test_a_variable_that_is_missing_is_the_caller_s_fault(documents: Documents) -> None:
+    document = documents.read("query($n: Int!) { enterprises(first: $n) { totalCount } }")
+    with pytest.raises(RequestRefused) as refusal:
+        documents.variables(document.operation(None), {})
+    (told,) = [formatted(error) for error in refusal.value.errors]
+    assert told["extensions"]["code"] == "QUERY_INVALID"
+    assert "$n" in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "knows"),
+    [
+        ('{ enterprises(where: {name: {resembles: "x"}}) { totalCount } }', "startsWith"),
+        ('{ lookup(identifiers: [{scheme: duns, value: "1"}]) { id } }', "uscc"),
+    ],
+)
+def test_an_unknown_word_is_answered_with_those_that_are_known(documents: Documents, text: str, knows: str) -> None:
+    with pytest.raises(RequestRefused) as refusal:
+        documents.read(text)
+    assert knows in formatted(refusal.value.errors[0])["extensions"]["remedy"]

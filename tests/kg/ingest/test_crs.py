@@ -14,6 +14,8 @@ from kg.geo.gcj import wgs84_to_bd09, wgs84_to_gcj02
 from kg.ingest.crs import candidates, system
 from kg.ingest.load import Load, LoadOptions
 from kg.ingest.mapping import parse_mapping
+from kg.ingest.near import held_near
+from kg.model.changes import ChangeSet, Put, RecordKey
 from kg.store.memory import MemoryStore
 from kg.testing.schemas import PARK
 from loaders.registry import open_table
@@ -98,3 +100,31 @@ def test_a_position_outside_its_system_costs_its_row(tmp_path: Path) -> None:
     receipt, _, _ = loaded(tmp_path / "a.geojson", collection(40_000_000 + EASTING, NORTHING), crs="EPSG:4549")
     assert (receipt.read, receipt.rejected) == (1, 1)
     assert receipt.rejections[0].remedy
+
+
+def test_one_row_s_wrong_position_costs_that_row(tmp_path: Path) -> None:
+    features = [orjson.loads(collection(LON, LAT))["features"][0] for _ in range(3)]
+    for number, feature in enumerate(features):
+        feature["properties"]["id"] = str(number)
+    features[1]["geometry"]["coordinates"] = [LON, 231.2]
+    text = orjson.dumps({"type": "FeatureCollection", "features": features}).replace(b"121.6,231.2", b"NaN,31.2")
+    receipt, _, _ = loaded(tmp_path / "a.geojson", text)
+    assert (receipt.read, receipt.loaded, receipt.rejected) == (3, 2, 1)
+
+
+def test_exchanged_axes_are_called_so(tmp_path: Path) -> None:
+    with pytest.raises(LoadError) as caught:
+        loaded(tmp_path / "a.geojson", collection(LAT, LON))
+    assert "latitude stands before longitude" in caught.value.remedy
+    assert "--crs" not in caught.value.remedy
+
+
+def test_what_the_graph_holds_is_where_its_places_are() -> None:
+    async def near() -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+        store = MemoryStore(PARK)
+        before = await held_near(store, now=NOW)
+        point = orjson.dumps({"type": "Point", "coordinates": [LON, LAT]}).decode()
+        await store.commit(ChangeSet((Put(RecordKey("s", "p"), "Plot", {"geometry": point}),)), now=NOW)
+        return before, await held_near(store, now=NOW + 1)
+
+    assert asyncio.run(near()) == (None, (LON, LAT))
