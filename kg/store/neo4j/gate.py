@@ -1,0 +1,81 @@
+"""What a reader knows before it asks, and how a statement proves that nothing changed beneath it.
+
+See docs/decisions/190-neo4j-layout.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from kg.store.neo4j.layout import GATE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The Gate as it was read: the latest visible commit, and what the present is a copy of."""
+
+    system: int
+    seq: int
+    writing: int
+    written: int
+    rewriting: int
+    held_from: int
+    held_to: int
+    split: bool
+    pruned: int
+    schema: int  # ordinal of the Schema that the graph fits
+
+    @property
+    def quiet(self) -> bool:
+        """No writer stands between announcing and publishing."""
+        return self.writing == self.written
+
+    def present(self, valid: int, system: int, level: int) -> bool:
+        """Whether the current plan answers for these instants and this level."""
+        return (
+            system == self.system
+            and self.held_from <= valid < self.held_to
+            and (level == 0 or not self.split)
+            and self.quiet
+        )
+
+
+HEAD: Final = (
+    f"MATCH (g:`{GATE}` {{id: 0}}) RETURN g.system, g.seq, g.writing, g.written, g.rewriting, g.heldFrom, g.heldTo, "
+    "g.split, g.pruned, g.schema"
+)
+"""Gives the fields of `Head` in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A read: `text` gives exactly one row with the column `answer`, reading the present where `current`.
+
+    Parameters may not begin with an underscore.
+    """
+
+    text: str
+    parameters: Mapping[str, Any]
+    current: bool = False
+
+
+def guarded(statement: Statement, head: Head, *, cached: bool) -> tuple[str, dict[str, Any]]:
+    """Text and parameters of a statement that gives [answer, whole].
+
+    No row: a `cached` head is no longer the latest, or something changed before it began. `whole` false: something
+    changed while it ran. Rows that commits add or close are no change to the general plan.
+    """
+    counter = "writing" if statement.current else "rewriting"
+    latest = " AND _g.written = $_written" if cached and not statement.current else ""
+    text = (
+        f"MATCH (_g:`{GATE}` {{id: 0}}) WHERE _g.{counter} = $_counter{latest} "
+        f"CALL () {{ {statement.text} }} "
+        f"WITH collect(answer) AS _answers MATCH (_h:`{GATE}` {{id: 0}}) WHERE size(_answers) = 1 "
+        f"RETURN _answers[0] AS answer, _h.{counter} = $_counter AS whole"
+    )
+    parameters = {**statement.parameters, "_counter": getattr(head, counter)}
+    return text, parameters | {"_written": head.written} if latest else parameters
