@@ -8,7 +8,6 @@ refused where a text is meant. Cells formatted as dates come as ISO text.
 from __future__ import annotations
 
 import re
-import zipfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -17,9 +16,11 @@ from xml.etree import ElementTree as ET  # expat of 2.4 and later bounds what en
 
 from kg.errors import LoadError
 from kg.model.records import Record
+from loaders.archives import DAMAGED, open_archive
 from loaders.text import unreadable
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -30,6 +31,9 @@ _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relat
 _HEAD_ROWS: Final = 20
 # Clause 18.8.30: built-in formats that show a day or a time, those of Chinese locales included.
 _DATES: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
+# Members that lack, references and numbers that are none, beside what the archive itself may have wrong.
+_DAMAGED: Final = (*DAMAGED, ET.ParseError, LookupError, ValueError, OverflowError)
+_LAST_COLUMN: Final = 16_384  # XFD: the most columns that the program has
 _REMEDY: Final = "Save it again as .xlsx; protected workbooks must be opened first."
 Cells = dict[int, Any]
 
@@ -78,12 +82,12 @@ class ExcelTable:
     def cells(self) -> Iterator[tuple[int, Cells]]:
         """Rows as (number, column → value), empty ones left out."""
         try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
+            with open_archive(self.path) as archive, archive.open(self.member) as file:
                 number = 0
                 for element in _elements(file, "sheetData", "row"):
                     number = int(element.get("r") or number + 1)
                     yield number, dict(self._row(element))
-        except (zipfile.BadZipFile, ET.ParseError, EOFError) as error:
+        except _DAMAGED as error:
             raise _damaged(self.path, error) from None
         except OSError as error:
             raise unreadable(self.path, error) from None
@@ -173,7 +177,7 @@ def _damaged(path: Path, error: Exception) -> LoadError:
 def open_excel(path: Path, *, layer: str = "") -> ExcelTable:
     """Look at a sheet (`layer` is its name; default the first): header, columns. LoadError for what is no workbook."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_archive(path) as archive:
             sheets, since_1904 = _sheets(archive)
             member = sheets.get(layer) if layer else next(iter(sheets.values()), None)
             if member is None:
@@ -182,7 +186,7 @@ def open_excel(path: Path, *, layer: str = "") -> ExcelTable:
                     remedy=f"Say one with --layer: {', '.join(sheets) or 'there is none'}.",
                 )  # fmt: skip
             strings, dates, merged = _strings(archive), _date_styles(archive), _merged(archive, member)
-    except (zipfile.BadZipFile, ET.ParseError, KeyError, EOFError) as error:
+    except _DAMAGED as error:
         raise _damaged(path, error) from None
     except OSError as error:
         raise unreadable(path, error) from None
@@ -287,4 +291,7 @@ def _merged(archive: zipfile.ZipFile, member: str) -> tuple[Merged, ...]:
             rest = text[text.rfind(b"<") :][-200:]
             # What is whole in the rest would be found twice.
             rest = b"" if b">" in rest else rest
-    return tuple(Merged(_column(a.decode()), int(b), _column(c.decode()), int(d)) for a, b, c, d in dict.fromkeys(out))
+    return tuple(
+        Merged(_column(a.decode()), int(b), min(_column(c.decode()), _LAST_COLUMN), int(d))
+        for a, b, c, d in dict.fromkeys(out)
+    )

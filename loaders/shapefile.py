@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import struct
-import zipfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -18,6 +17,7 @@ from pyproj.exceptions import CRSError
 
 from kg.errors import LoadError
 from kg.model.records import BadRow, Record
+from loaders.archives import DAMAGED, open_archive
 from loaders.shapes import shape
 from loaders.text import SAMPLE_BYTES, find_encoding, unreadable
 
@@ -69,16 +69,19 @@ class Layer:
                 if path.is_file():
                     return stack.enter_context(path.open("rb")), path.stat().st_size
             return None
-        archive = stack.enter_context(zipfile.ZipFile(self.path))
+        archive = stack.enter_context(open_archive(self.path))
         for info in archive.infolist():
             if info.filename.lower() == (self.stem + ending).lower():
                 return stack.enter_context(archive.open(info)), info.file_size
         return None
 
     def text(self, ending: str) -> str:
-        with ExitStack() as stack:
-            found = self.open(ending, stack)
-            return found[0].read(64 * 1024).decode("utf-8", "replace").strip() if found else ""
+        try:
+            with ExitStack() as stack:
+                found = self.open(ending, stack)
+                return found[0].read(64 * 1024).decode("utf-8", "replace").strip() if found else ""
+        except DAMAGED as error:
+            raise _damaged(self.path, f"the {ending}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class ShapefileTable:
                     row = self._row(number, attributes[0].read(self.record_size), shapes[0])
                     if row is not None:
                         yield row
-        except (OSError, zipfile.BadZipFile) as error:
+        except (OSError, *DAMAGED) as error:
             raise _damaged(self.path, str(error)) from None
 
     def _row(self, number: int, raw: bytes, shapes: IO[bytes]) -> Row | None:
@@ -176,7 +179,7 @@ def open_shapefile(path: Path, *, encoding: str = "") -> ShapefileTable:
             if header_size + count * record_size > attributes[1]:
                 raise _damaged(path, f"the .dbf has {attributes[1]} bytes of {header_size + count * record_size}")
             sample = attributes[0].read(min(SAMPLE_BYTES, count * record_size))
-    except zipfile.BadZipFile as error:
+    except DAMAGED as error:
         raise _damaged(path, str(error)) from None
     except OSError as error:
         raise unreadable(path, error) from None
@@ -193,9 +196,9 @@ def _layer(path: Path) -> Layer:
     if path.suffix.lower() != ".zip":
         return Layer(path, path.stem, zipped=False)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_archive(path) as archive:
             stems = [info.filename[:-4] for info in archive.infolist() if info.filename.lower().endswith(".shp")]
-    except zipfile.BadZipFile as error:
+    except DAMAGED as error:
         raise _damaged(path, f"the zip: {error}") from None
     except OSError as error:
         raise unreadable(path, error) from None

@@ -17,6 +17,7 @@ import orjson
 
 from kg.errors import LoadError
 from kg.ingest.building import Builder, Built, Defaults, Refused
+from kg.ingest.circles import Circles
 from kg.ingest.committing import Batched, Committer
 from kg.ingest.compiling import Compiler, class_mapping
 from kg.ingest.crs import WGS84, System, find_system, places, system
@@ -239,6 +240,7 @@ class _Seen:
     def __init__(self, load: Load) -> None:
         self.where = str(load.table.path)
         self.rows: dict[int, int] = {}
+        self.circles = Circles(load.plan, self.where)
 
     def built(self, builder: Builder, row: Row) -> tuple[Record, Built]:
         """Raises Refused for a row that cannot be read, is wrong, or contradicts an earlier one."""
@@ -257,6 +259,9 @@ class _Seen:
                         "Keep one of them, or give each the time from which it holds.",
                     )
                 )  # fmt: skip
+        circle = self.circles.refusal(built, row.row)
+        if circle is not None:
+            raise Refused(circle)
         return row, built
 
 

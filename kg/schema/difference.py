@@ -224,6 +224,16 @@ def _relation(old: Relation, new: Relation, before: Schema, after: Schema) -> It
             str(old.symmetric).lower(),
             str(new.symmetric).lower(),
         )
+    if old.acyclic != new.acyclic:
+        yield SchemaChange(
+            name,
+            "jw:acyclic changed",
+            "may hold no circles now" if new.acyclic else "may hold circles now",
+            Severity.NOTICE if new.acyclic else Severity.NONE,
+            Severity.NONE,
+            str(old.acyclic).lower(),
+            str(new.acyclic).lower(),
+        )
     for term, was_count, now_count, tighter in (
         ("sh:minCount", old.min_count, new.min_count, new.min_count > old.min_count),
         ("sh:maxCount", old.max_count, new.max_count, below(new.max_count, old.max_count)),

@@ -51,6 +51,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "key": ("part of the identity", "标识组成部分"),
     "inverse": ("Read from the other end", "反向名称"),
     "symmetric": ("Symmetric.", "对称关系。"),
+    "acyclic": ("Never leads back to where it starts.", "不成环。"),
     "cardinality": ("Of one subject", "每个主体"),
     "any number": ("any number", "数量不限"),
     "owner": ("Issued by", "管理机构"),
@@ -239,6 +240,8 @@ class _Page:
             facts.append(f"{self.word('inverse')}: `{r.inverse}` ({self.label(r.inverse_label)})")
         if r.symmetric:
             facts.append(self.word("symmetric"))
+        if r.acyclic:
+            facts.append(self.word("acyclic"))
         if r.min_count or r.max_count is not None:
             most = "∞" if r.max_count is None else r.max_count
             facts.append(f"{self.word('cardinality')}: {r.min_count}…{most}")

@@ -67,6 +67,7 @@ class RelationReader:
             properties=properties,
             key=self._key(node, properties),
             symmetric=symmetric,
+            acyclic=self._acyclic(node, symmetric=symmetric),
             sensitivity=self.shapes.sensitivity(node),
             alignments=alignments(modules, node, frozenset({*self.classes})),
         )
@@ -108,6 +109,14 @@ class RelationReader:
                 "Declare the inverse as owl:ObjectProperty only: it is read, not stored.",
             )
         return self.shapes.name(inverse, "relation"), modules.label(inverse, required="label")
+
+    def _acyclic(self, node: Node, *, symmetric: bool) -> bool:
+        acyclic = self.modules.flag(node, JW + "acyclic")
+        if acyclic and symmetric:
+            self.modules.report(
+                node, "is symmetric and jw:acyclic", "A symmetric relation leads back: drop one of them."
+            )
+        return acyclic
 
     def _property(self, shape: PropertyShape, owner: str) -> Property:
         made = replace(shape.property, owner=owner)

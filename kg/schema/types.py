@@ -117,6 +117,7 @@ class Relation:
     properties: tuple[Property, ...] = ()  # own properties, in name order
     key: tuple[str, ...] = ()  # names of the properties that belong to its identity
     symmetric: bool = False
+    acyclic: bool = False  # never leads back to where it starts
     sensitivity: int = 0
     min_count: int = 0  # per subject
     max_count: int | None = None  # per subject at one valid instant

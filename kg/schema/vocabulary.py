@@ -68,7 +68,7 @@ ON_CLASS: Final = frozenset(JW + name for name in ("abstract", "sensitivity", "g
 ON_PROPERTY: Final = frozenset(
     JW + name for name in ("scheme", "indexed", "searchable", "unit", "sensitivity", "value", "graphqlName")
 )
-ON_RELATION: Final = frozenset(JW + name for name in ("key", "sensitivity", "graphqlName"))
+ON_RELATION: Final = frozenset(JW + name for name in ("key", "acyclic", "sensitivity", "graphqlName"))
 ON_SCHEME: Final = frozenset(
     JW + name
     for name in (
