@@ -1,0 +1,1 @@
+"""Which entities may be one: normal forms of names, candidates by blocks, scores with their reasons."""
