@@ -163,8 +163,8 @@ class ShapeReader:
                 modules.report(
                     shape,
                     f"{modules.term(predicate)} is not among the constraints that Jingwei compiles",
-                    (near + " " if near else "")
-                    + "Otherwise move it to a shape of its own and mark that jw:pyshaclOnly true.",
+                    (f"{near} Otherwise move" if near else "Move")
+                    + " it to a shape of its own and mark that jw:pyshaclOnly true.",
                 )
         modules.unknown_terms(shape, JW, ON_PROPERTY | ON_SHAPE, "a property shape")
         modules.unknown_terms(path, JW, ON_PROPERTY, "a property")

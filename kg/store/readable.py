@@ -11,7 +11,8 @@ def check_readable(at: int, latest: int, pruned_before: int) -> None:
     if at > latest:
         raise QueryError(
             "The system instant is beyond the latest commit", field="asOf.system", value=shown(at),
-            remedy=f"Ask for an instant up to {shown(latest)}, or leave it out to read what is known now.",
+            remedy=f"Ask for an instant up to {shown(latest)}, or leave it out to read what is known now."
+            if latest else "Leave it out: nothing was recorded yet.",
         )  # fmt: skip
     if at < pruned_before:
         raise QueryError(
