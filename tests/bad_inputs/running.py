@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
-from contextlib import chdir, contextmanager
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import orjson
 
 from api import cli
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.bad_inputs.case import Case
 
 _STORED = frozenset({"init", "load", "query", "retract", "export", "prune"})
@@ -58,35 +55,19 @@ def _error(error: dict[str, dict[str, str]]) -> str:
 def run(command: tuple[str, ...]) -> tuple[int, str, str]:
     """Exit code, output and errors of one command."""
     store = () if "--store" in command or command[0] not in _STORED else ("--store", "sqlite:///park.db")
-    argv = sys.argv
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        code = 0
-        try:
-            sys.argv = ["jingwei", *command, *store]
-            with _into(1, out), _into(2, err):
-                cli.main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 0
-        finally:
-            sys.argv = argv
-        return code, _text(out), _text(err)
-
-
-@contextmanager
-def _into(descriptor: int, file: IO[bytes]) -> Iterator[None]:
-    """What is written to the descriptor goes to the file."""
-    stream = sys.stdout if descriptor == 1 else sys.stderr
-    stream.flush()
-    kept = os.dup(descriptor)
-    os.dup2(file.fileno(), descriptor)
+    argv, code = sys.argv, 0
+    out, err = TextIOWrapper(BytesIO(), encoding="utf-8"), TextIOWrapper(BytesIO(), encoding="utf-8")
     try:
-        yield
+        sys.argv = ["jingwei", *command, *store]
+        with redirect_stdout(out), redirect_stderr(err):
+            cli.main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 0
     finally:
-        stream.flush()
-        os.dup2(kept, descriptor)
-        os.close(kept)
+        sys.argv = argv
+    return code, _text(out), _text(err)
 
 
-def _text(file: IO[bytes]) -> str:
-    file.seek(0)
-    return file.read().decode()
+def _text(stream: TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
