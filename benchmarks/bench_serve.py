@@ -25,10 +25,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kg.ingest.manifest import read_manifest
+from kg.schema.questions import read_questions
 
 COMMAND = Path(sys.executable).with_name("jingwei")
-PARK = Path(__file__).parents[1] / "examples" / "park" / "park.yaml"
 FIRST = "{ enterprises(first: 20) { totalCount nodes { id name uscc } } }"
 BOUNDS = {"answers_s": 3.0, "rss_mb": 300}
 
@@ -87,7 +86,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("bench-out"))
     parser.add_argument("--small", action="store_true")
     said = parser.parse_args()
-    questions = [question.query for question in read_manifest(PARK).questions] or [FIRST]
+    questions = [question.graphql for question in read_questions().page if not question.variables] or [FIRST]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         environ = {k: v for k, v in os.environ.items() if not k.startswith("JINGWEI_")}  # noqa: TID251

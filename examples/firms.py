@@ -7,6 +7,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from examples import planted
 from examples.catalogue import AREAS, STAGES, Good, Stage
 from kg.schema.compile import compile_schema
 from kg.schema.identifiers import check_character
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from kg.schema.types import Schema
 
 SYNTHETIC = "synthetic"
-ENDED_2025 = (31, 89, 204, 411)
-CHANGED_2025 = tuple(range(7, 300, 9))
-CORRECTED = 46
 RESIDENTS, OUTSIDERS = 360, 160
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -99,10 +97,18 @@ class Firm:
 
     @property
     def goods(self) -> tuple[Good, ...]:
-        offered = self.stage.goods
-        return tuple(
-            g for g in offered if g == offered[self.number % len(offered)] or roll("goods", self.number, g.code) < 0.25
-        )
+        """What it makes: firms of a stage take turns, so that every good has a maker."""
+        if self.number in planted.GOODS:
+            return tuple(g for g in self.stage.goods if g.code in planted.GOODS[self.number])
+        kept = planted.NO_RESIDENT_MAKES
+        offered = [g for g in self.stage.goods if not (self.resident and g.code in kept)]
+        own = offered[self.number // len(STAGES) % len(offered)]
+        return tuple(g for g in offered if g == own or g.code in kept or roll("goods", self.number, g.code) < 0.25)
+
+    @property
+    def place(self) -> str:
+        """The code of its stage, with that of the chain."""
+        return f"{self.stage.chain}-{self.stage.code}"
 
 
 @lru_cache(maxsize=1)
@@ -112,6 +118,8 @@ def firms() -> tuple[Firm, ...]:
     for number in range(1, RESIDENTS + OUTSIDERS + 1):
         resident = number <= RESIDENTS
         stage = STAGES[number % len(STAGES)]
+        if number in planted.PLACED:
+            stage = next(s for s in STAGES if f"{s.chain}-{s.code}" == planted.PLACED[number])
         kind = trade(stage)[0]
         brand = ""
         for attempt in range(99):
@@ -124,6 +132,7 @@ def firms() -> tuple[Firm, ...]:
         year = 2004 + int(roll("year", number) * 19)
         founded = f"{year}-{1 + int(roll('month', number) * 12):02}-{1 + int(roll('day', number) * 28):02}"
         capital = int(10 ** (2.5 + 2.2 * roll("capital", number))) // 10 * 10
+        founded, capital, _ = planted.NEW.get(number, (founded, capital, 0))
         short = f"{brand}示例"
         out.append(
             Firm(

@@ -1,10 +1,12 @@
-"""The ground of the demo park: outline, zones, plots, buildings. Degrees on WGS 84, longitude first."""
+"""The ground of the demo park: outline, zones, plots, buildings, roads. Degrees on WGS 84, longitude first."""
 
 from __future__ import annotations
 
+from examples import planted
 from examples.firms import SYNTHETIC, Row, roll
 
 WEST, SOUTH, WIDE, HIGH, ROAD = 121.5900, 31.1900, 0.0032, 0.0022, 0.0004
+FREE = frozenset({5, 11, 16, 17, 22})
 USES = ("INDUSTRIAL", "INDUSTRIAL", "RESEARCH", "RESEARCH", "LOGISTICS", "COMMERCIAL")
 
 
@@ -42,24 +44,28 @@ def zones() -> list[Row]:
 
 
 def plots() -> list[Row]:
-    out = []
-    for number in range(24):
-        west, south = corner(number)
-        free = number in {5, 11, 16, 17, 22}
-        out.append(
-            {
-                "id": f"P{number + 1:02}", "name": f"示例地块{number + 1:02}", "plotNumber": f"JW-{number + 1:02}",
-                "landUse": USES[number % 6], "area": 74_000 + 100 * number, "floorAreaRatio": 1.2 + 0.2 * (number % 8),
-                "heightLimit": 24 + 6 * (number % 6), "availability": "AVAILABLE" if free else "OCCUPIED",
-                "zone": f"Z{1 + number // 8}", "since": "2016-01-01",
-                "geometry": rectangle(west, south, west + WIDE, south + HIGH), "provenance": SYNTHETIC,
-            }
-        )  # fmt: skip
-    return out
+    return [plot(number) for number in range(24)]
+
+
+def plot(number: int) -> Row:
+    west, south = corner(number)
+    return {
+        "id": f"P{number + 1:02}", "name": f"示例地块{number + 1:02}", "plotNumber": f"JW-{number + 1:02}",
+        "landUse": USES[number % 6], "area": 74_000 + 100 * number,
+        "floorAreaRatio": round(1.2 + 0.2 * (number % 8), 1), "heightLimit": 24 + 6 * (number % 6),
+        "availability": "AVAILABLE" if number in FREE else "OCCUPIED",
+        "zone": f"Z{1 + number // 8}", "since": "2016-01-01",
+        "geometry": rectangle(west, south, west + WIDE, south + HIGH), "provenance": SYNTHETIC,
+    }  # fmt: skip
+
+
+def plots_next_year() -> list[Row]:
+    """Known in June 2026: from next year on a plot can be had."""
+    return [plot(planted.NEXT_YEAR_PLOT - 1) | {"availability": "AVAILABLE", "since": "2027-01-01"}]
 
 
 def buildings() -> list[Row]:
-    taken = [n for n in range(24) if n not in {5, 11, 16, 17, 22}]
+    taken = [n for n in range(24) if n not in FREE]
     out = []
     for number in range(30):
         west, south = corner(taken[number % len(taken)])
@@ -75,3 +81,27 @@ def buildings() -> list[Row]:
             }
         )  # fmt: skip
     return out
+
+
+def roads() -> list[Row]:
+    """The grid between the plots: seven roads from south to north, five from west to east."""
+    east, north = WEST + 6 * (WIDE + ROAD) - ROAD / 2, SOUTH + 4 * (HIGH + ROAD) - ROAD / 2
+    lines = []
+    for i in range(7):
+        x = WEST - ROAD / 2 + i * (WIDE + ROAD)
+        lines.append((f"示例南北{i + 1}路", [[x, SOUTH - ROAD / 2], [x, north]]))
+    for j in range(5):
+        y = SOUTH - ROAD / 2 + j * (HIGH + ROAD)
+        lines.append((f"示例东西{j + 1}路", [[WEST - ROAD / 2, y], [east, y]]))
+    return [
+        {
+            "id": f"RD{number:02}",
+            "name": name,
+            "lanes": 2 + 2 * (number % 2),
+            "roadClass": "支路",
+            "since": "2016-01-01",
+            "geometry": {"type": "LineString", "coordinates": [[round(x, 6), round(y, 6)] for x, y in line]},
+            "provenance": SYNTHETIC,
+        }
+        for number, (name, line) in enumerate(lines, start=1)
+    ]

@@ -69,22 +69,22 @@ async def load_park(store: Store, manifest: Manifest, settings: Settings) -> Non
 
     async for done in load_all(store, park_folder(), manifest, open_table, timezone=settings.timezone):
         counts = f"{done.receipt.read} read, {done.receipt.rejected} rejected"
-        typer.echo(f"{done.step.recorded:%Y-%m-%d} {done.step.file}: {counts}", err=True)
+        typer.echo(f"{done.step.recorded:%Y-%m-%d} {done.step.about}: {counts}", err=True)
 
 
 async def _asked(store: Store, manifest: Manifest, settings: Settings) -> str:
-    """The manifest's first question with its answer, as people read it."""
+    """The first competency question with its answer, as people read it."""
     from api.graphql.engine import Engine, Request
     from api.graphql.schema import GraphQLApi
-    from api.page import example
     from kg.ingest.manifest import micros
+    from kg.query.algebra import Time
     from kg.query.secure import EVERYTHING
+    from kg.schema.questions import read_questions
 
     api = GraphQLApi(store.schema, type_prefix=settings.type_prefix, field_prefix=settings.field_prefix)
     engine = Engine(api, store, settings, lambda: micros(manifest.today))
-    asked = manifest.questions[0] if manifest.questions else None
-    text = asked.query if asked else example(api)
-    answer = await engine.answer(Request(text), EVERYTHING)
+    asked = read_questions().page[0]
+    request = Request(asked.graphql, asked.variables, time=Time(micros(asked.valid), micros(asked.system)))
+    answer = await engine.answer(request, EVERYTHING)
     shown = orjson.dumps(orjson.loads(answer.body), option=orjson.OPT_INDENT_2).decode()
-    head = f"{asked.zh} · {asked.en}\n" if asked else ""
-    return f"{head}{text.strip()}\n{shown}"
+    return f"{asked.zh} · {asked.en}\n{asked.graphql.strip()}\n{shown}"

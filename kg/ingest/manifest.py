@@ -10,6 +10,7 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from kg.errors import LoadError
+from kg.ingest.decisions import Deciding, Decision
 from kg.ingest.load import Load, LoadOptions
 from kg.ingest.mapping import read_mapping
 
@@ -29,19 +30,17 @@ class _Part(BaseModel):
 
 
 class Step(_Part):
-    """A file, the name of its mapping in `mappings/`, and when it was recorded."""
+    """A file, the name of its mapping in `mappings/`, when it was recorded; `crs` where the file does not say."""
 
     file: str
     mapping: str
     recorded: AwareDatetime
+    crs: str = ""
 
-
-class Question(_Part):
-    """A question for people, and the GraphQL operation that answers it."""
-
-    zh: str
-    en: str
-    query: str
+    @property
+    def about(self) -> str:
+        """A few words for people."""
+        return self.file
 
 
 class Manifest(_Part):
@@ -50,15 +49,14 @@ class Manifest(_Part):
     name: dict[str, str]
     provenance: str
     today: AwareDatetime
-    loads: tuple[Step, ...] = Field(min_length=1)
-    questions: tuple[Question, ...] = ()
+    loads: tuple[Step | Decision, ...] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """One step done."""
 
-    step: Step
+    step: Step | Decision
     receipt: Receipt
 
 
@@ -103,7 +101,12 @@ async def load_all(
     A load that was interrupted goes on, and one that was finished does nothing. LoadError for a store that holds
     anything else.
     """
-    loads = [(step, _load(store, folder, step, timezone, open_table)) for step in manifest.loads]
+    loads = [
+        (step, Deciding(step, micros(step.recorded)))
+        if isinstance(step, Decision)
+        else (step, _load(store, folder, step, timezone, open_table))
+        for step in manifest.loads
+    ]
     done = [await load.done(store) for _, load in loads]
     count = done.index(False) if False in done else len(done)
     if any(done[count:]) or ((await store.clock()).seq and not count and not await loads[0][1].begun(store)):
@@ -118,6 +121,10 @@ async def load_all(
 def _load(store: Store, folder: Path, step: Step, timezone: str, open_table: Callable[[Path], Table]) -> Load:
     path = folder / "mappings" / f"{step.mapping}.yaml"
     options = LoadOptions(
-        mapping=read_mapping(path), mapping_where=str(path), timezone=timezone, recorded_at=micros(step.recorded)
+        mapping=read_mapping(path),
+        mapping_where=str(path),
+        timezone=timezone,
+        recorded_at=micros(step.recorded),
+        crs=step.crs,
     )
     return Load(open_table(folder / step.file), store.schema, options)
