@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands import asking, changing, demo, mapping, ontology, stores
+from api.commands import asking, changing, demo, mapping, ml, ontology, stores
 from kg.errors import JingweiError
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ for command in (
     app.command()(command)
 app.add_typer(ontology.app, name="ontology")
 app.add_typer(mapping.app, name="mapping")
+app.add_typer(ml.app, name="ml")
 
 
 def _version(wanted: bool) -> None:  # typer's callback signature

@@ -61,6 +61,11 @@ class Settings(BaseModel):
         default=Path("var"),
         description="Folder for what Jingwei writes beside the store: audit file, dead letters, generated secrets.",
     )
+    models: Path | None = Field(
+        default=None,
+        description="Folder of the models that `jingwei ml train` makes. When unset: `park.db.models` beside a SQLite "
+        "store `park.db`, else a folder in `data_dir`.",
+    )
     cache_dir: Path = Field(
         default=Path("var/cache"),
         description="Folder for what can be made again: compiled schemas. It may be emptied at any time.",

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from graphql import OperationDefinitionNode, SelectionSetNode
     from graphql.execution.values import VariableValues
 
+    from api.graphql.learned import Answers
     from api.graphql.schema import GraphQLApi
     from kg.query.algebra import Order, Predicate, Source
     from kg.query.cursor import Token
@@ -125,6 +126,8 @@ class Compiler:
         self.collector = Collector(fragments, variables, api.possible, self._visited)
         self.filters = Filters(api.schema, limits.depth)
         self.cost = 0
+        self.learned: Mapping[str, Answers] = {}
+        """What models said to roots that they answer, by the answer's key; set before `compile`."""
         self._time = Time()
         self._fields = 0
 
@@ -155,7 +158,10 @@ class Compiler:
         meaning = None if field is None else self.api.meaning(field)
         if meaning is None:  # answered by Strawberry; see `Engine`
             return []
-        return made.root(selected, meaning, self.arguments(query, selected), Context(place=selected.key))
+        return made.root(selected, meaning, self.arguments(query, selected), self.root_context(selected.key))
+
+    def root_context(self, key: str) -> Context:
+        return Context(place=key)
 
     def _visited(self) -> None:
         self._fields += 1

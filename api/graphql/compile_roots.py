@@ -10,6 +10,7 @@ import orjson
 from api.graphql import meaning as m
 from api.graphql.compile_aggregate import aggregate
 from api.graphql.filters import both, stored, unknown
+from api.graphql.learned import LearnedRoot
 from kg.errors import LimitExceeded, QueryError
 from kg.query.algebra import (
     Aligned,
@@ -53,6 +54,7 @@ class RootCompiler:
         self.compiler = compiler
         self.schema = compiler.schema
         self._splits: list[tuple[str, list[tuple[str, int]]]] = []
+        self._learned: dict[str, LearnedRoot] = {}
 
     def root(self, selected: Selected, meaning: m.Meaning, args: dict[str, Any], ctx: Context) -> Sequence[Root]:
         match meaning:
@@ -80,6 +82,10 @@ class RootCompiler:
                 return [Root(selected.key, self._edges(relation, selected, args, ctx))]
             case m.RootSpecial("_entities"):
                 return self._entities(selected, args, ctx)
+            case m.RootSpecial("linkPredictions" | "siteScores"):
+                learned = LearnedRoot(self.compiler, selected, args, ctx)
+                self._learned[selected.key] = learned
+                return learned.roots
             case m.RootSpecial(kind):
                 make: Callable[..., Any] = getattr(self, f"_{kind}")
                 return [Root(selected.key, make(selected, args, ctx))]
@@ -264,17 +270,19 @@ class RootCompiler:
         )
 
     def assembler(self) -> Callable[[bytes], bytes] | None:
-        """What makes lists in the order of representations out of the split roots; None where nothing was split."""
-        if not self._splits:
+        """What makes lists in the order of representations out of the split roots, and answers of models out of what
+        was read for them; None where the statement's answer is the whole."""
+        if not self._splits and not self._learned:
             return None
         splits = list(self._splits)
+        learned = dict(self._learned)
 
         def assemble(answer: bytes) -> bytes:
             data: dict[str, Any] = orjson.loads(answer)
             out: dict[str, Any] = {}
             for key, value in data.items():
                 if not key.startswith(" "):
-                    out[key] = value
+                    out[key] = learned[key].filled(data) if key in learned else value
                     continue
                 for name, where_from in splits:
                     if key.startswith(f" {name} ") and name not in out:

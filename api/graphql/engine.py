@@ -13,7 +13,9 @@ from graphql import FieldNode, FragmentSpreadNode, GraphQLError, InlineFragmentN
 
 from api.graphql.compile import Compiled, Compiler, Limits
 from api.graphql.introspect import ROOTS, Introspector
+from api.graphql.learned import ask, learned_roots
 from api.graphql.operation import Document, Documents, RequestRefused, TextLimits
+from api.learning.serving import Asking, Learned
 from kg.errors import JingweiError, LimitExceeded
 from kg.query.algebra import Fixed, Root, Select, Time
 from kg.query.cursor import CursorCodec, Token, binding
@@ -66,6 +68,7 @@ class Engine:
         self.store = store
         self.now = now
         self.timeout = settings.statement_timeout_seconds
+        self.learned = Learned(store, settings)
         self.limits = Limits(
             settings.max_depth,
             settings.max_cost,
@@ -92,7 +95,10 @@ class Engine:
             compiler = Compiler(
                 self.api, document.fragments, variables, limits=self.limits, cursors=cursors, plain=plain
             )
-            compiled = compiler.compile(operation, self.now(), request.time)
+            now = self.now()
+            if learned_roots(roots, self.api):
+                compiler.learned = await ask(self.learned, compiler, operation, Asking(scope, now, request.time))
+            compiled = compiler.compile(operation, now, request.time)
             data = await self._data(compiled, scope)
             return await self._plainly(request, compiled, data) if plain else _told(compiled, data)
         except RequestRefused as refusal:
@@ -145,7 +151,7 @@ class Engine:
         """The answer's `data`. Raises what the store raises, and LimitExceeded after the time allowed."""
         fixed = _fixed(compiled.query.roots)
         if fixed is not None:
-            return fixed
+            return fixed if compiled.assemble is None else compiled.assemble(fixed)
         try:
             async with asyncio.timeout(self.timeout):
                 answer = await self.store.execute(compiled.query, scope)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.union import StrawberryUnion
 
+from api.graphql import learned
 from api.graphql import meaning as m
 from api.graphql.names import lower_first, plural, upper_first
 from api.graphql.registry import Argument, FieldSpec
@@ -141,6 +142,7 @@ class RootTypes:
                 if steps
                 else []
             ),
+            *learned.roots(self.builder),
             special("_entities", "[_Entity]!", "", [Argument("representations", "[_Any!]!")], prefixed=False),
             FieldSpec("_service", "_Service!"),
             FieldSpec(

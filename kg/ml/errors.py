@@ -31,3 +31,8 @@ class SchemaMismatch(ModelFileError):
 class NotFitted(LearningError):
     code = "LEARNING_NOT_FITTED"
     about = "A model was asked to score before it was fitted or loaded."
+
+
+class BeforeSplit(LearningError):
+    code = "LEARNING_BEFORE_SPLIT"
+    about = "A model was asked about an instant before its split, when what it learned from was not yet known."

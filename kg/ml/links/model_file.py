@@ -23,12 +23,17 @@ def write_arrays(path: Path, header: Mapping[str, Any], arrays: Mapping[str, NDA
     """Write beside the target and swap, so that a reader or a crash never meets half a file."""
     part = path.with_name(path.name + ".part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(_HEADER, json.dumps({"format": FORMAT, **header}, ensure_ascii=False))
+        archive.writestr(_entry(_HEADER), json.dumps({"format": FORMAT, **header}, ensure_ascii=False))
         for name, value in arrays.items():
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, value, allow_pickle=False)
-            archive.writestr(f"{name}.npy", buffer.getbuffer())
+            archive.writestr(_entry(f"{name}.npy"), buffer.getbuffer())
     part.replace(path)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """Without the time of day, so that equal content is equal bytes."""
+    return zipfile.ZipInfo(name)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

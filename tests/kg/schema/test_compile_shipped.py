@@ -44,6 +44,7 @@ CLASSES = {
     "RiskSignal": "kind date severity",
     "AttractionProject": "stage owner commitments nextStep",
     "Source": "name",
+    "Prediction": "subject relation object probability modelName modelVersion knownAt expiresAt evidence",
 }
 # Relation → (inverse, properties).
 RELATIONS = {
@@ -100,7 +101,7 @@ def test_relations_by_name(schema: Schema, name: str) -> None:
 def test_the_breadth(schema: Schema) -> None:
     assert len(schema.classes) >= 80
     assert {cls.module for cls in schema.classes.values()} == {
-        "core", "place", "organisation", "industry", "device", "event", "policy", "time",
+        "core", "place", "organisation", "industry", "device", "event", "policy", "time", "learning",
     }  # fmt: skip
     assert schema.level_names[2].zh == "秘密"
     assert schema.classes["Person"].sensitivity == 2

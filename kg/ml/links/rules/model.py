@@ -151,16 +151,20 @@ class Rules(LinkModel):
         )
 
 
-def rule_text(rule: Rule, graph: LinkGraph) -> str:
-    """Such as ``uncle(X, Y) <= brother(X, A), father(A, Y)``; an inverse relation is written with its ends swapped."""
+def rule_text(rule: Rule, graph: LinkGraph, names_of: Mapping[str, str] | None = None) -> str:
+    """Such as ``uncle(X, Y) <= brother(X, A), father(A, Y)``; an inverse relation is written with its ends swapped.
+    ``names_of``: entities for people, where they are other than in the graph."""
     n = len(graph.relations)
+
+    def constant(entity: int) -> str:
+        return (names_of or {}).get(graph.entities[entity], graph.entities[entity])
 
     def atom(relation: int, left: str, right: str) -> str:
         name = graph.relations[relation % n]
         return f"{name}({left}, {right})" if relation < n else f"{name}({right}, {left})"
 
-    last = "Y" if rule.is_cyclic else ("Z" if rule.end is None else graph.entities[rule.end])
+    last = "Y" if rule.is_cyclic else ("Z" if rule.end is None else constant(rule.end))
     names = ["X", *"AB"[: len(rule.body) - 1], last]
-    target = "Y" if rule.tail is None else graph.entities[rule.tail]
+    target = "Y" if rule.tail is None else constant(rule.tail)
     body = ", ".join(atom(r, names[i], names[i + 1]) for i, r in enumerate(rule.body))
     return f"{atom(rule.head, 'X', target)} <= {body}"
