@@ -13,6 +13,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "store": ("memory:", "memory:"),
     "ontology": (f"a.ttl{os.pathsep}more/b.ttl", (Path("a.ttl"), Path("more/b.ttl"))),
     "data_dir": ("/srv/jingwei", Path("/srv/jingwei")),
+    "models": ("/srv/models", Path("/srv/models")),
     "cache_dir": ("/tmp/cache", Path("/tmp/cache")),
     "timezone": ("Asia/Urumqi", "Asia/Urumqi"),
     "host": ("::1", "::1"),
