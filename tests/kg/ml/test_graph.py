@@ -1,5 +1,6 @@
 """From Arrow batches to a graph: what was known and held, dealt out by fact; moments of the valid clock."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -14,7 +15,10 @@ DAY = timedelta(days=1)
 CLOCKS = ("validFrom", "validTo", "systemFrom", "systemTo")
 
 
-def batch(rows: list[tuple[str, str, datetime | None, datetime | None, datetime, datetime | None]]) -> pa.RecordBatch:
+Row = tuple[str, str, datetime | None, datetime | None, datetime, datetime | None]
+
+
+def batch(rows: Sequence[Row]) -> pa.RecordBatch:
     columns = list(zip(*rows, strict=True))
     instants = [pa.array(list(column), pa.timestamp("us", tz="UTC")) for column in columns[2:]]
     return pa.RecordBatch.from_arrays(
