@@ -36,12 +36,14 @@ from kg.model.changes import (
     Retract,
     Source,
     Split,
+    Unrelate,
 )
 from kg.model.intervals import Interval
 from kg.query.algebra import (
     Cmp,
     Comparison,
     Const,
+    Edge,
     Field,
     Ids,
     Leaf,
@@ -53,6 +55,7 @@ from kg.query.algebra import (
     Root,
     Rows,
     Select,
+    Step,
 )
 from kg.query.secure import Scope
 from kg.store.base import EraseRequest, Position, Scan
@@ -319,6 +322,27 @@ class StoreContract:
         )
         (_, edges) = (await state(store))[0]
         assert [orjson.loads(e)["share"] for e in edges] == [0.25, 0.5]  # two relations; a decides on Y
+
+    async def test_a_symmetric_relation_reads_alike_from_both_ends(self, store: Store) -> None:
+        one, two = ByRecord("a", "1"), ByRecord("b", "2")
+        ids = (await commit(store, firm("a/1", name="A"), firm("b/2", name="B"))).entities
+
+        async def partners() -> dict[str, list[float | None]]:
+            share = Obj((Field("share", Leaf(Edge("share"))),))
+            reached = Select(Step("partners", out=True, cls="Firm"), Rows(share))
+            found = Obj((Field("id", Leaf(Meta(MetaName.ID))), Field("with", reached)))
+            query = Query((Root("firms", Select(Ids("Firm", ids), Rows(found))),), now=instant(0))
+            rows = orjson.loads(await store.execute(query, ALL))["firms"]
+            return {row["id"]: [edge["share"] for edge in row["with"]] for row in rows}
+
+        await commit(store, Relate("b", "partners", two, one, {"share": 0.25}))
+        assert await partners() == {e: [0.25] for e in ids}
+        await commit(store, Relate("a", "partners", one, two, {"share": 0.5}))  # of the same, by a higher priority
+        assert await partners() == {e: [0.5] for e in ids}
+        await commit(store, Unrelate("a", "partners", one, two))
+        assert await partners() == {e: [0.25] for e in ids}
+        await commit(store, Unrelate("b", "partners", two, one), Relate("a", "partners", one, one, {"share": 1.0}))
+        assert await partners() == {ids[0]: [1.0], ids[1]: []}
 
     async def test_unknown_ends_are_refused_or_become_stubs(self, store: Store) -> None:
         await commit(store, firm("a/1", name="A"))

@@ -57,6 +57,9 @@ FIRM_SCHEMA: Schema = build_schema(
             "supplies", "供应", "Firm", "Firm", inverse="suppliedBy",
             properties=(prop("grade", Datatype.STRING), prop("share", Datatype.DOUBLE)), key=("grade",),
         ),
+        RelationSpec(
+            "partners", "合作", "Firm", "Firm", properties=(prop("share", Datatype.DOUBLE),), extra={"symmetric": True},
+        ),
     ),
     schemes=(USCC,),
 )  # fmt: skip

@@ -145,8 +145,10 @@ class Relations:
                 missing |= name not in values
                 key[name] = values.get(name, "")
             if not missing:
-                identity = (edge_id(relation.name, a, b, key), relation.name, a, b)
-                yield low, high, identity, values
+                yield low, high, (edge_id(relation.name, a, b, key), relation.name, a, b), values
+                if relation.symmetric and a != b:
+                    # Said from one end, true from both: two rows, so that reads need no case of their own.
+                    yield low, high, (edge_id(relation.name, b, a, key), relation.name, b, a), values
 
     def _facts(self, key: RecordKey, stored: bool) -> list[RecordRow]:
         if stored:
