@@ -156,7 +156,8 @@ Change: TypeAlias = Put | End | Relate | Unrelate | Merge | Split | Retract
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """The entity is as it was when read: its newest system instant (of any row) is `revision`; None: absent."""
+    """The entity is as it was read: no row of it, nor of its relations, was opened or closed after the system instant
+    `revision`, which may be the pinned instant of the read. None: it is absent."""
 
     id: str
     revision: int | None

@@ -388,6 +388,12 @@ class StoreContract:
         with pytest.raises(StaleExpectation):
             await commit(store, firm("a/2", name="C"), expect=(Expect(entity, None),))
         await commit(store, firm("a/2", name="C"), expect=(Expect("nobody", None),))
+        read = (await store.clock()).system  # later than the firm's newest row
+        await commit(store, firm("a/1", name="D", uscc="U1"), expect=(Expect(entity, read),))
+        with pytest.raises(StaleExpectation):
+            await commit(store, firm("a/1", name="E", uscc="U1"), expect=(Expect(entity, read),))
+        with pytest.raises(ValidationError):
+            await commit(store, firm("a/1", name="E", uscc="U1"), expect=(Expect(entity, read + 10**12),))
 
     async def test_the_store_keeps_the_time(self, store: Store) -> None:
         first = await commit(store, firm("a/1", name="A"), at=NOW)

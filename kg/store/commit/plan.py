@@ -46,7 +46,7 @@ def plan(
     `check` says what is wrong with a resolved version ("" is nothing). Raises NotFound, IdentityConflict,
     ValidationError and StaleExpectation; then nothing may be written.
     """
-    _expectations(change_set, reading)
+    _expectations(change_set, reading, system)
     working = Working(schema, reading, change_set.run, change_set.sources)
     statements = Statements(working)
     statements.prefetch(change_set.changes)
@@ -103,13 +103,18 @@ def _known_class(schema: Schema, name: str) -> None:
         )  # fmt: skip
 
 
-def _expectations(change_set: ChangeSet, reading: Reading) -> None:
+def _expectations(change_set: ChangeSet, reading: Reading, system: int) -> None:
     if not change_set.expect:
         return
     found = reading.revisions({e.id for e in change_set.expect})
     for expected in change_set.expect:
-        actual = found.get(expected.id)
-        if actual != expected.revision:
+        actual, read = found.get(expected.id), expected.revision
+        if read is not None and read >= system:
+            raise ValidationError(
+                "An entity cannot have been read later than the latest commit", field="revision", where=expected.id,
+                value=read, remedy="Expect the system instant of the answer that was read.",
+            )  # fmt: skip
+        if (actual is not None and (read is None or actual > read)) or (actual is None and read is not None):
             raise StaleExpectation(
                 "The entity is not as it was when it was read", field="revision", where=expected.id,
                 value=actual, remedy="Read it again and repeat the change.",
