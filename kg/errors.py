@@ -146,6 +146,11 @@ class StoreBusy(StoreError):
     about = "Another writer held the store for longer than the time allowed; the same change can be sent again."
 
 
+class StoreUnavailable(StoreError):
+    code = "STORE_UNAVAILABLE"
+    about = "The store's server cannot be reached now; the same request can be sent again."
+
+
 class StoreReadOnly(StoreError):
     code = "STORE_READ_ONLY"
     about = "The store cannot be written: file permissions, a read-only file system, or opened so."

@@ -289,6 +289,20 @@ def read_archive(path: Path) -> tuple[Schema, Tables]:
     return archive.schema, tables
 
 
+def as_tables(rows: Archived) -> Tables:
+    """All of a store's rows in memory."""
+    tables = Tables(sources=rows.sources, pruned_before=rows.pruned_before, earlier=list(rows.earlier))
+    for kind in ROWS:
+        if kind != "tx":
+            table = getattr(tables, kind)
+            for row in getattr(rows, kind):
+                table.add(row)
+    tables.tx.extend(rows.tx)
+    tables.affirmed.update(rows.affirmed)
+    tables.erased.extend(rows.erased)
+    return tables
+
+
 def batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
     """Lists of at most `size`."""
     rest = iter(rows)

@@ -37,6 +37,8 @@ SCHEMA: Final = "_Schema"
 CLOCK: Final = "_Clock"
 GATE: Final = "_Gate"
 HAS_STATE: Final = "_STATE"
+AFFIRMS: Final = "_AFFIRMS"  # affirmation → claim
+REFERRED_BY: Final = "_REFERRED_BY"  # reference → relation claim
 
 # Properties of entities, states and relations that are no properties of the ontology. The first seven are reserved
 # names of ontologies (kg.schema.vocabulary), so that people may read them without an underscore.
@@ -308,11 +310,12 @@ RANGES: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     RECORD: (("record",), ("entity",), ("home",)),
     CLAIM: (("record",), (SYSTEM_FROM,), (SYSTEM_TO,), ("logged",)),
     RELATION_CLAIM: (("line",), ("start", "end"), ("end",), (SYSTEM_FROM,), (SYSTEM_TO,), ("logged",)),
-    REFERENCE: (("record",), ("claim",)),
+    REFERENCE: (("record",),),
     IDENTIFIER: (("key",), ("entity",)),
     AFFIRMATION: (("claim",), ("run",)),
     BOUNDARY: (("at",),),
     TX: (("run",),),
+    KEY: (("system",),),
 }
 """Other indexes of the store's own nodes."""
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kg.model.intervals import OPEN
+from kg.store.archive import as_tables
 from kg.store.base import Finding
 from kg.store.invariants import check_tables
-from kg.store.sqlite.whole import FileRows, as_tables
+from kg.store.sqlite.whole import FileRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

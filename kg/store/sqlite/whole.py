@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from kg.model.rows import IdentifierRow
-from kg.store.archive import ROWS, batches
+from kg.store.archive import batches
 from kg.store.sqlite.connection import head
 from kg.store.sqlite.layout import stored_schemas
 from kg.store.sqlite.names import Names
@@ -15,7 +15,6 @@ from kg.store.sqlite.reading import CLAIM, RECORD, RECORD_ENDS, RELATION_CLAIM, 
 from kg.store.sqlite.receipts import commits, receipt_text
 from kg.store.sqlite.values import dump
 from kg.store.sqlite.writer import Writer
-from kg.store.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,20 +110,6 @@ class FileRows:
             yield {
                 "seq": seq, "system": system, "entity": entity, "property": name, "reason": reason, "author": author,
             }  # fmt: skip
-
-
-def as_tables(rows: FileRows) -> Tables:
-    """All of it in memory."""
-    tables = Tables(sources=rows.sources, pruned_before=rows.pruned_before, earlier=rows.earlier)
-    for kind in ROWS:
-        if kind != "tx":
-            table = getattr(tables, kind)
-            for row in getattr(rows, kind):
-                table.add(row)
-    tables.tx.extend(rows.tx)
-    tables.affirmed.update(rows.affirmed)
-    tables.erased.extend(rows.erased)
-    return tables
 
 
 # ---------------------------------------------------------------- filling an empty file

@@ -1,0 +1,79 @@
+"""Reads that see whole commits: the Gate before, the statement, the Gate after; again where something moved."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from kg.errors import StoreBusy
+from kg.store.neo4j.commit import settle
+from kg.store.neo4j.gate import HEAD, Head, guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kg.store.neo4j.connection import Link
+    from kg.store.neo4j.gate import Statement
+
+_TRIES_OF_THE_PRESENT: Final = 3
+_PAUSE_SECONDS: Final = 0.01
+_STALE_SECONDS: Final = 5.0
+
+
+class Asker:
+    """One process's reads. It remembers the Gate as it last was, and asks for it anew only when that was not so."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self._head: Head | None = None
+        self._behind: tuple[int, float] | None = None  # an announcement that nothing followed yet, and since when
+
+    async def head(self) -> Head:
+        """The Gate as it is now, once no row is being rewritten in place."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.link.access.patience_seconds
+        while True:
+            (found,) = await self.link.read(HEAD)
+            head = self._head = Head(*found)
+            await self._settle_if_stale(head)
+            if head.rewriting <= head.written:
+                return head
+            if loop.time() > until:
+                raise StoreBusy(
+                    "Rows are being rewritten (an erasure, a pruning or a migration)", where=self.link.url,
+                    remedy="Send the request again when that is done.",
+                )  # fmt: skip
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _settle_if_stale(self, head: Head) -> None:
+        """Publish for a writer that died between announcing and publishing."""
+        if head.quiet:
+            self._behind = None
+            return
+        now = asyncio.get_running_loop().time()
+        if self._behind is None or self._behind[0] != head.writing:
+            self._behind = (head.writing, now)
+        elif now - self._behind[1] > _STALE_SECONDS:
+            self._behind = None
+            await self.link.again(lambda: settle(self.link))
+
+    async def ask(self, choose: Callable[[Head], Statement]) -> tuple[Any, Head]:
+        """The answer of the statement that `choose` makes for the latest commit, and the Gate that it belongs to.
+
+        `choose` may be called several times; with a head that is not quiet it may not read the present.
+        """
+        head, cached = self._head, True
+        if head is None or not head.quiet:
+            head, cached = await self.head(), False
+        tries = 0
+        while True:
+            statement = choose(head)
+            text, parameters = guarded(statement, head, cached=cached)
+            rows = await self.link.read(text, parameters)
+            if rows and rows[0][1]:
+                return rows[0][0], head
+            tries += 1
+            head, cached = await self.head(), False
+            if tries >= _TRIES_OF_THE_PRESENT:
+                head = replace(head, writing=head.written + 1)  # commits follow too closely: read beside them

@@ -1,0 +1,221 @@
+"""Erasing and pruning: the only verbs that remove what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from kg.errors import NotFound
+from kg.model.changes import Receipt
+from kg.store.commit.envelope import system_instant
+from kg.store.neo4j import layout as names
+from kg.store.neo4j import values
+from kg.store.neo4j.commit import publish, turn
+from kg.store.neo4j.receipts import record_tx
+
+if TYPE_CHECKING:
+    from kg.store.base import EraseRequest
+    from kg.store.neo4j.connection import Link
+    from kg.store.neo4j.layout import Layout
+    from kg.store.neo4j.reading import Work
+    from kg.store.neo4j.values import Shapes
+
+_AT_ONCE: Final = 10_000
+_OF_RECORD: Final = (
+    "n.start = key AND n.end IS NOT NULL", "n.end = key",
+    f"EXISTS {{ (:`{names.REFERENCE}` {{record: key}})-[:`{names.REFERRED_BY}`]->(n) }}",
+)  # fmt: skip
+
+
+async def erase(link: Link, shapes: Shapes, request: EraseRequest, now: int, attempt: str) -> Receipt:
+    """In one transaction, beside which nobody reads. NotFound for an id that no record ever belonged to."""
+    async with turn(link) as mine:
+        work, ticks = mine.work, mine.ticks
+        keys = await _records(work, request.entity)
+        if not keys:
+            raise NotFound("No entity has this id", field="entity", value=request.entity, remedy="Look it up first.")
+        eraser = Eraser(work, shapes)
+        if request.property:
+            count = await eraser.property(request.entity, keys, request.property)
+        else:
+            count = await eraser.entity(request.entity, keys)
+        ticks.system = system_instant(ticks.system, now, None)
+        ticks.seq += 1
+        receipt = Receipt(read=count, loaded=count, system=ticks.system, seq=ticks.seq)
+        await record_tx(work, receipt, request.author, request.reason, "erase", attempt)
+        await work.rows(
+            f"CREATE (n:`{names.TOMBSTONE}`) SET n = $entry",
+            entry={
+                "seq": ticks.seq, "system": ticks.system, "entity": request.entity, "property": request.property,
+                "reason": request.reason, "author": request.author,
+            },
+        )  # fmt: skip
+        await mine.commit(attempt=attempt, visible=True, rewriting=True)
+    await publish(link, mine.ticks)
+    return receipt
+
+
+async def _records(work: Work, entity: str) -> list[str]:
+    """Names of all records that ever were the entity's, or were first seen as it."""
+    found = await work.rows(
+        f"CALL () {{ MATCH (n:`{names.RECORD}` {{entity: $id}}) RETURN n.record AS key "
+        f"UNION MATCH (n:`{names.RECORD}` {{home: $id}}) RETURN n.record AS key }} RETURN key ORDER BY key",
+        id=entity,
+    )
+    return [key for (key,) in found]
+
+
+class Eraser:
+    """Removes rows with all that hangs on them, in one transaction; each method says how many."""
+
+    def __init__(self, work: Work, shapes: Shapes) -> None:
+        self.work = work
+        self.shapes = shapes
+
+    async def entity(self, entity: str, keys: list[str]) -> int:
+        layout = self.shapes.layout
+        await self._affirmations(f"MATCH (n:`{names.CLAIM}` {{record: key}})", keys)
+        count = await self._drop(f"UNWIND $keys AS key MATCH (n:`{names.CLAIM}` {{record: key}})", keys)
+        for way in _OF_RECORD:
+            match = f"MATCH (n:`{names.RELATION_CLAIM}`) WHERE {way}"
+            await self._affirmations(match, keys)
+            places = [
+                place
+                for (place,) in await self.work.rows(f"UNWIND $keys AS key {match} RETURN elementId(n)", keys=keys)
+            ]
+            await self.work.rows(
+                f"UNWIND $places AS r MATCH (f)-[:`{names.REFERRED_BY}`]->(n) WHERE elementId(n) = r DETACH DELETE f",
+                places=places,
+            )
+            count += await self._drop("UNWIND $keys AS r MATCH (n) WHERE elementId(n) = r", places)
+        here = f"MATCH (e:`{names.ENTITY}` {{id: $id}})"
+        for relation in layout.relations:
+            (found,) = await self.work.rows(
+                f"{here} MATCH (e)-[r:{layout.state_relation(relation)}]-() RETURN count(DISTINCT r)", id=entity
+            )
+            count += found[0]
+        count += await self._drop(f"{here}-[:`{names.HAS_STATE}`]->(n)", [], id=entity)
+        count += await self._drop(f"MATCH (n:`{names.IDENTIFIER}` {{entity: $id}})", [], id=entity)
+        count += await self._drop(f"UNWIND $keys AS key MATCH (n:`{names.RECORD}` {{record: key}})", keys)
+        await self.work.rows(f"{here} DETACH DELETE e", id=entity)
+        await self.work.rows(f"MATCH (b:`{names.BOUNDARY}`) WHERE b.id = $id DELETE b", id=entity)
+        return count
+
+    async def _affirmations(self, match: str, keys: list[str]) -> None:
+        await self.work.rows(
+            f"UNWIND $keys AS key {match} MATCH (a:`{names.AFFIRMATION}`)-[:`{names.AFFIRMS}`]->(n) DETACH DELETE a",
+            keys=keys,
+        )
+
+    async def _drop(self, match: str, keys: list[str], **more: Any) -> int:
+        (found,) = await self.work.rows(f"{match} WITH DISTINCT n DETACH DELETE n RETURN count(*)", keys=keys, **more)
+        return int(found[0])
+
+    # ---------------------------------------------------------------- one property
+
+    async def property(self, entity: str, keys: list[str], name: str) -> int:
+        gone: set[str] = set()
+        count = 0
+        for place, text in await self.work.rows(
+            f"UNWIND $keys AS key MATCH (n:`{names.CLAIM}` {{record: key}}) RETURN elementId(n), n.properties",
+            keys=keys,
+        ):
+            says = values.properties_of(text)
+            if name in says:
+                _remember(gone, says.pop(name))
+                await self.work.rows(
+                    "MATCH (n) WHERE elementId(n) = $place SET n.properties = $text",
+                    place=place, text=values.properties_text(says),
+                )  # fmt: skip
+                count += 1
+        for place, found in await self.work.rows(
+            f"MATCH (:`{names.ENTITY}` {{id: $id}})-[:`{names.HAS_STATE}`]->(n) RETURN elementId(n), properties(n)",
+            id=entity,
+        ):
+            count += await self._version(place, found, name, gone)
+        held = [
+            place
+            for place, value in await self.work.rows(
+                f"MATCH (n:`{names.IDENTIFIER}` {{entity: $id}}) RETURN elementId(n), n.value", id=entity
+            )
+            if value in gone
+        ]
+        await self.work.rows("UNWIND $held AS r MATCH (n) WHERE elementId(n) = r DELETE n", held=held)
+        return count + len(held)
+
+    async def _version(self, place: str, found: dict[str, Any], name: str, gone: set[str]) -> int:
+        row = values.version_of(found)
+        if name not in row.properties and name not in row.sources:
+            return 0
+        if name in row.properties:
+            _remember(gone, row.properties[name])
+        kept = replace(
+            row,
+            properties={n: v for n, v in row.properties.items() if n != name},
+            sources={n: v for n, v in row.sources.items() if n != name},
+        )
+        await self.work.rows(
+            f"MATCH (n) WHERE elementId(n) = $place SET n = $says "
+            f"WITH n MATCH (e:`{names.ENTITY}` {{id: n.id}}) WHERE e._row = n._row "
+            "SET e = $says, e._levelTo = null",
+            place=place, says=self.shapes.version(kept),
+        )  # fmt: skip
+        return int(name in row.properties)
+
+
+def _remember(gone: set[str], value: Any) -> None:
+    gone.update(map(str, value) if isinstance(value, tuple) else (str(value),))
+
+
+# ---------------------------------------------------------------- pruning
+
+
+async def prune(link: Link, layout: Layout, before: int) -> int:
+    """Drop what was superseded at or before an instant; how many rows.
+
+    First nobody may read before the instant any more; then nobody sees the rows, and they go in many transactions.
+    """
+    async with turn(link) as mine:
+        before = min(before, mine.ticks.system)
+        if before > mine.ticks.pruned:
+            mine.ticks.pruned = before
+            await mine.commit(attempt="", visible=True, rewriting=True)
+    await publish(link, mine.ticks)
+    count = 0
+    for label in (
+        names.RECORD, names.CLAIM, names.STATE, names.RELATION_CLAIM, names.IDENTIFIER,
+    ):  # fmt: skip
+        with_rest = {
+            names.CLAIM: f"OPTIONAL MATCH (n)<-[:`{names.AFFIRMS}`]-(x)",
+            names.RELATION_CLAIM: f"OPTIONAL MATCH (n)<-[:`{names.AFFIRMS}`|`{names.REFERRED_BY}`]-(x)",
+        }.get(label, "OPTIONAL MATCH (n)-->(x) WHERE false")
+        count += await _batches(
+            link,
+            f"MATCH (n:`{label}`) WHERE n.systemTo <= $before WITH n LIMIT {_AT_ONCE} {with_rest} "
+            "DETACH DELETE x WITH DISTINCT n DETACH DELETE n RETURN count(*)",
+            before,
+        )
+    for relation in layout.relations:
+        count += await _batches(
+            link,
+            f"MATCH ()-[n:{layout.state_relation(relation)}]->() WHERE n.systemTo <= $before "
+            f"WITH n LIMIT {_AT_ONCE} DELETE n RETURN count(*)",
+            before,
+        )
+    return count
+
+
+async def _batches(link: Link, text: str, before: int) -> int:
+    count = 0
+    while True:
+        found = await _once(link, text, before)
+        count += found
+        if found < _AT_ONCE:
+            return count
+
+
+async def _once(link: Link, text: str, before: int) -> int:
+    async with turn(link) as mine:
+        (found,) = await mine.work.rows(text, before=before)
+        await mine.work.tx.commit()
+        return int(found[0])
