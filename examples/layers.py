@@ -165,11 +165,16 @@ def water_bodies() -> bytes:
 # ---------------------------------------------------------------- an old desktop: GB18030, and no .cpg
 
 
+def charging_place(number: int) -> Position:
+    """On WGS 84."""
+    return round(WEST + 0.0017 + 0.0036 * (number % 6), 6), round(SOUTH + 0.0008 + 0.0026 * (number % 4), 6)
+
+
 def facilities() -> bytes:
     """Twelve charging stations, in degrees. Nothing says that the names are in GB18030."""
     rows = [
         (
-            (round(WEST + 0.0017 + 0.0036 * (number % 6), 6), round(SOUTH + 0.0008 + 0.0026 * (number % 4), 6)),
+            charging_place(number),
             (f"C{number:02}", f"示例园区充电站{number}号（公用）", f"{2019 + number % 6}-05-01", SYNTHETIC),
         )
         for number in range(1, 13)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from examples import planted
 from examples.firms import SYNTHETIC, Firm, Row, firms, pick, roll
 
@@ -41,20 +43,19 @@ def tenants() -> list[Firm]:
 
 def leases() -> list[Row]:
     """One that runs for each space that is taken; the others are over."""
+    areas = {row["空间编号"]: row["面积(㎡)"] for row in spaces()}
     taken = [n for n in range(1, SPACES + 1) if not is_free(n)]
     out = []
     for number, firm in enumerate(tenants(), start=1):
         runs = number <= len(taken)
-        space = taken[number - 1] if runs else 1 + (number * 7) % SPACES
-        start, end = (2021 + number % 4, 2027 + number % 4) if runs else (2018, 2020)
-        month = 1 + number % 12
+        space = f"S{taken[number - 1] if runs else 1 + number * 7 % SPACES:02}"
+        start, end = (2021 + number % 4, 2026 + number % 4) if runs else (2018, 2020)
+        month = 8 + number % 5
         out.append(
             {
-                "lease": f"L{number:03}", "tenant": firm.code, "space": f"S{space:02}",
-                "area": 100 + 20 * int(40 * roll("leased", number)),
+                "lease": f"L{number:03}", "tenant": firm.code, "space": space, "area": areas[space],
                 "rent": round(1.5 + 2.5 * roll("lease rent", number), 2), "from": f"{start}-{month:02}-01",
-                # The last day: of the month before, and in that of January of the year before.
-                "to": f"{end}-{month - 1:02}-28" if month > 1 else f"{end - 1}-12-31",
+                "to": str(date(end, month, 1) - timedelta(days=1)),
             }
         )  # fmt: skip
     return out

@@ -17,6 +17,7 @@ from kg.ingest.manifest import Loaded, Manifest, micros
 from kg.schema.questions import Question, read_questions
 from kg.settings import Settings
 from kg.store.open import open_store
+from tests.examples import reckoning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,12 +70,25 @@ def test_the_command_answers_alike(
     assert json.loads(out) == {"data": question.expected}
 
 
+# What only an index or a person can tell: found by pinyin, and joined in error (a decision of the manifest).
+NOT_RECKONED = {"found-by-pinyin", "joined-in-error"}
+
+
+@pytest.mark.parametrize("question", QUESTIONS.all, ids=lambda one: one.id)
+def test_the_answer_follows_from_the_source_files(question: Question) -> None:
+    reckon = getattr(reckoning, question.id.replace("-", "_"), None)
+    assert (reckon is None) == (question.id in NOT_RECKONED), "a question without a reckoning"
+    if reckon is not None:
+        assert reckon() == question.expected
+
+
 def test_they_are_what_they_should_be(manifest: Manifest) -> None:
+    assert (len(QUESTIONS.all), len(QUESTIONS.page)) == (30, 10)
     for one in QUESTIONS.all:
         assert micros(one.valid) <= micros(manifest.today) or one.id == "plots-of-next-year"
         assert micros(one.system) <= micros(manifest.today)
         assert any("\u4e00" <= char <= "\u9fff" for char in one.zh), one.id
-        assert one.en.isascii() or "—" in one.en, one.id
+        assert not any("\u4e00" <= char <= "\u9fff" for char in one.en), one.id
 
 
 def test_a_file_that_is_wrong_is_told(tmp_path: Path) -> None:
