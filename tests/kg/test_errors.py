@@ -66,6 +66,7 @@ def test_codes_are_stable_and_unique() -> None:
         "STORE_ERROR",
         "STORE_FULL",
         "STORE_READ_ONLY",
+        "STORE_UNAVAILABLE",
     ]
 
 
