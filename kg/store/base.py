@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from kg.model.changes import ChangeSet, Receipt
+    from kg.model.changes import ChangeSet, Receipt, Source
     from kg.query.algebra import Predicate, Query, Time
     from kg.query.secure import Scope
     from kg.schema.types import Schema
@@ -139,6 +139,10 @@ class Store(ABC):
     @abstractmethod
     async def runs(self) -> tuple[dict[str, Any], ...]:
         """Commits by run: run, author, reason, first and last system instant, seqs, counts."""
+
+    async def sources(self, scope: Scope) -> tuple[Source, ...]:  # noqa: ARG002  # see below
+        """Sources of a level that the scope reads, by id, with their labels. A store that keeps no labels has none."""
+        return ()
 
     @abstractmethod
     async def backup(self, path: Path) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from kg.model.changes import ChangeSet
+    from kg.model.changes import ChangeSet, Source
     from kg.query.algebra import Query
     from kg.query.secure import Scope
     from kg.schema.types import Schema
@@ -141,6 +141,10 @@ class MemoryStore(Store):
 
     async def runs(self) -> tuple[dict[str, Any], ...]:
         return runs_of(self.tables.tx)
+
+    async def sources(self, scope: Scope) -> tuple[Source, ...]:
+        held = self.tables.sources
+        return tuple(held[name] for name in sorted(held) if name and held[name].level <= scope.level)
 
     async def backup(self, path: Path) -> None:
         from kg.store.archive import write_archive

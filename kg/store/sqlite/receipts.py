@@ -1,4 +1,4 @@
-"""Receipts and commits in the file."""
+"""Receipts, commits and sources in the file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from kg.model.changes import Receipt
+from kg.model.changes import Receipt, Source
 from kg.store import archive
 from kg.store.tables import TxRow
 
@@ -40,3 +40,11 @@ def commits(db: apsw.Connection) -> Iterator[TxRow]:
     ):
         found = receipt_from(receipt) if receipt else Receipt(**orjson.loads(counts), system=system, seq=seq, run=run)
         yield TxRow(seq, system, run, key, digest, author, reason, found, bool(recorded))
+
+
+def sources(db: apsw.Connection, level: int) -> Iterator[Source]:
+    """Those of up to a level, by id; the store's own, which has no id, is none."""
+    for row in db.execute(
+        "select id, label, priority, level, timezone from source where id <> '' and level <= ? order by id", (level,)
+    ):
+        yield Source(*row)

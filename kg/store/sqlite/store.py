@@ -26,7 +26,7 @@ from kg.store.sqlite.faults import faults
 from kg.store.sqlite.feed import entries_after
 from kg.store.sqlite.functions import register_cursor
 from kg.store.sqlite.inspect import findings
-from kg.store.sqlite.receipts import commits, receipt_of
+from kg.store.sqlite.receipts import commits, receipt_of, sources
 from kg.store.sqlite.removing import erase, prune
 from kg.store.sqlite.run import Runner
 from kg.store.sqlite.whole import FileRows, fill
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from kg.model.changes import ChangeSet, Receipt
+    from kg.model.changes import ChangeSet, Receipt, Source
     from kg.model.rows import VersionRow
     from kg.query.algebra import Query
     from kg.query.secure import Scope
@@ -237,6 +237,9 @@ class SqliteStore(Store):
 
     async def runs(self) -> tuple[dict[str, Any], ...]:
         return await self._read(lambda: runs_of(list(commits(self._reader()))))
+
+    async def sources(self, scope: Scope) -> tuple[Source, ...]:
+        return await self._read(lambda: tuple(sources(self._reader(), scope.level)))
 
     async def scan(self, scan: Scan, scope: Scope) -> AsyncIterator[pa.RecordBatch]:
         from kg.store.arrow import batch, scan_columns, scan_query
