@@ -20,6 +20,14 @@ UV       := $(BIN)/uv
 CHECKED  := $(foreach d,kg api loaders benchmarks examples tools tests,$(if $(wildcard $d/*.py $d/*/*.py),$d))
 BENCHES  := $(filter-out benchmarks/bench_ml.py,$(wildcard benchmarks/bench_*.py))
 GRAPHIQL := web/graphiql/package.json web/graphiql/package-lock.json web/graphiql/build.mjs $(wildcard web/graphiql/src/*)
+MAPS     := web/page/package.json web/page/package-lock.json web/page/build.mjs
+CHROMIUM := chromium chromium-browser google-chrome
+# Leaves node and npm on the PATH: PyPI has them for machines that have none, or one too old.
+NODE     := if ! { command -v npm && node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)'; } >/dev/null 2>&1; then \
+		echo "No Node.js 20 or later here: installing it into .venv"; \
+		UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet --group node; \
+		PATH="$$PWD/$(BIN):$$PATH"; export PATH; \
+	fi
 
 NEO4J := --neo4j --neo4j-version $(NEO4J_VERSION) $(if $(NEO4J_URI),--neo4j-url "$(NEO4J_URI)")
 
@@ -28,12 +36,12 @@ STRICT := --require-backend
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test neo4j neo4j-stop test-neo4j lint format bench bench-ml soak docs wheel clean
+.PHONY: help setup browser demo test neo4j neo4j-stop test-neo4j lint format bench bench-ml soak docs wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-setup: $(READY)/python $(READY)/graphiql ## make .venv and the browser assets; instant when nothing changed
+setup: $(READY)/python $(READY)/graphiql $(READY)/maps ## make .venv and the browser assets; instant when nothing changed
 
 # uv comes from PyPI into .venv at the version that pyproject.toml pins, and installs the rest as locked.
 $(READY)/python: pyproject.toml uv.lock
@@ -43,15 +51,22 @@ $(READY)/python: pyproject.toml uv.lock
 	UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet
 	@touch $@
 
-# Node builds the assets once; PyPI has it for machines that have none, or one too old.
+# Node builds the assets once.
 $(READY)/graphiql: $(READY)/python $(GRAPHIQL)
-	@if ! { command -v npm && node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)'; } >/dev/null 2>&1; then \
-		echo "No Node.js 20 or later here: installing it into .venv"; \
-		UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet --group node; \
-		PATH="$$PWD/$(BIN):$$PATH"; export PATH; \
-	fi; \
-	cd web/graphiql && npm ci --no-audit --no-fund --loglevel=error && node build.mjs
+	@$(NODE); cd web/graphiql && npm ci --no-audit --no-fund --loglevel=error && node build.mjs
 	@touch $@
+
+$(READY)/maps: $(READY)/python $(MAPS)
+	@$(NODE); cd web/page && npm ci --no-audit --no-fund --loglevel=error && node build.mjs
+	@touch $@
+
+browser: ## see to a Chromium for the browser tests: where there is none, and this is root on Debian, install it
+	@for name in $(CHROMIUM); do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null; \
+	else \
+		echo "No Chromium here. The browser tests need one: apt-get install chromium fonts-noto-cjk"; \
+	fi
 
 demo: setup ## load a small synthetic park and serve it (PORT=8000 STORE=sqlite:///var/demo.db)
 	$(BIN)/jingwei demo --store "$(STORE)" --port "$(PORT)"
@@ -102,5 +117,5 @@ wheel: setup ## dist/jingwei-*.whl, browser assets and ontology included
 
 clean: ## remove what the targets above made: .venv, caches, assets, dist; never a store
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	rm -rf web/graphiql/node_modules api/page/static/graphiql
+	rm -rf web/graphiql/node_modules web/page/node_modules api/page/static/graphiql api/page/static/maplibre
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +

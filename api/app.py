@@ -18,15 +18,18 @@ from api.graphql.engine import Engine
 from api.graphql.schema import GraphQLApi
 from api.guard import Guard, Headers
 from api.http import GraphQLRoute
-from api.page import STATIC, home
+from api.page import STATIC
+from api.page.routes import Pages
 from kg.errors import JingweiError, SettingsError
+from kg.schema.questions import read_questions
 from kg.settings import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from starlette.requests import Request
 
+    from kg.schema.questions import Question
     from kg.schema.types import Schema
     from kg.settings import Settings
     from kg.store.base import Store
@@ -47,10 +50,12 @@ def create_app(
     *,
     clock: Callable[[], int] = now,
     on_ready: Callable[[], None] | None = None,
+    questions: Sequence[Question] | None = None,
 ) -> Starlette:
     """An application over an open store, which stays the caller's to close.
 
     `grants`: None reads the file that the settings name; without one, and outside the demo, every request is refused.
+    `questions`: of the first screen; None are those that ship with the ontology.
     Raises SettingsError for a demo that others could reach, and for a grants file that is wrong.
     """
     if settings.demo and not is_loopback(settings.host):
@@ -62,6 +67,7 @@ def create_app(
     guard = Guard(settings, grants)
     audit = Audit(settings.data_dir)
     graphql = GraphQLRoute(engine, guard, audit, settings, clock)
+    pages = Pages(engine, guard, audit, settings, clock, read_questions().page if questions is None else questions)
 
     async def sdl(request: Request) -> Response:
         try:
@@ -77,9 +83,6 @@ def create_app(
             return Response('{"status":"failing","code":"' + error.code + '"}', 503, media_type=_JSON)
         return Response('{"status":"ok"}', media_type=_JSON)
 
-    async def page(_request: Request) -> Response:
-        return home(api, demo=settings.demo)
-
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         if on_ready is not None:
@@ -88,11 +91,16 @@ def create_app(
         audit.close()
 
     routes: list[Any] = [
-        Route("/", page, methods=["GET"]),
+        *pages.routes(),
         Route("/graphql", graphql.get, methods=["GET"]),
         Route("/graphql", graphql.post, methods=["POST"]),
         Route("/healthz", health, methods=["GET"]),
         Route("/schema.graphql", sdl, methods=["GET"]),
         Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(Headers, loopback_only=settings.demo)], lifespan=lifespan)
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Headers, loopback_only=settings.demo)],
+        exception_handlers={404: pages.not_found},
+        lifespan=lifespan,
+    )

@@ -79,9 +79,11 @@ class Headers:
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
                 if headers.get("content-type", "").startswith("text/html"):
-                    headers["Content-Security-Policy"] = _POLICY
+                    headers.setdefault("Content-Security-Policy", _POLICY)
                 else:
-                    headers.setdefault("Cache-Control", "no-store")
+                    # Assets are asked for again each time, and sent again only where they changed.
+                    asset = scope["path"].startswith(f"{scope.get('root_path', '')}/static/")
+                    headers.setdefault("Cache-Control", "no-cache" if asset else "no-store")
             await send(message)
 
         await self.app(scope, receive, sending)

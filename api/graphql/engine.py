@@ -142,6 +142,15 @@ class Engine:
             self._constant[kept] = answer
         return answer
 
+    def compiled(self, request: Request, scope: Scope) -> Compiled:
+        """What `answer` would ask the store. Raises RequestRefused, and LimitExceeded before anything runs."""
+        document = self.documents.read(request.text)
+        operation = document.operation(request.operation)
+        variables = self.documents.variables(operation, request.variables)
+        cursors = _Cursors(self.store, self.api.schema.hash, scope)
+        compiler = Compiler(self.api, document.fragments, variables, limits=self.limits, cursors=cursors)
+        return compiler.compile(operation, self.now(), request.time)
+
     def _is_generated(self, root: str) -> bool:
         query = self.api.core.query_type
         assert query is not None

@@ -164,10 +164,6 @@ async def test_an_open_demo_on_another_address_is_refused(tmp_path: Path) -> Non
 
 async def test_pages(client: Client) -> None:
     http = await client()
-    home = await http.get("/")
-    assert "经纬" in home.text
-    assert "default-src 'self'" in home.headers["content-security-policy"]
-    assert "{{" not in home.text
     page = await http.get("/graphql", headers={"Accept": "text/html,*/*"})
     assert page.headers["content-type"].startswith("text/html")
     sdl = await http.get("/schema.graphql")

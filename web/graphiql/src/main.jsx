@@ -4,7 +4,7 @@ import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { createRoot } from "react-dom/client";
 
-// The page lies where the questions go, so that it works under any prefix; ?query= and ?variables= fill the editors.
+// The page lies where the questions go, so that it works under any prefix; ?query=, ?variables= and ?headers= fill the editors.
 const asked = new URLSearchParams(window.location.search);
 const fetcher = createGraphiQLFetcher({ url: window.location.pathname });
 
@@ -14,6 +14,7 @@ createRoot(document.getElementById("graphiql")).render(
     plugins={[HISTORY_PLUGIN]}
     initialQuery={asked.get("query") ?? undefined}
     initialVariables={asked.get("variables") ?? undefined}
-    defaultEditorToolsVisibility="variables"
+    initialHeaders={asked.get("headers") ?? undefined}
+    defaultEditorToolsVisibility={asked.get("headers") ? "headers" : "variables"}
   />,
 );
