@@ -40,10 +40,10 @@ def aggregated(world: World, action: Aggregate, found: Sequence[Row]) -> list[di
         if all(compare(h.op, metrics[h.metric], h.value) for h in action.having):
             groups.append((keys[tagged], metrics))
 
-    def compared(a: Group, b: Group) -> int:
-        return _compared(action, a, b)
+    def order(a: Group, b: Group) -> int:
+        return compared(action, a, b)
 
-    groups.sort(key=cmp_to_key(compared))
+    groups.sort(key=cmp_to_key(order))
     kinds = _Kinds(world, action, found)
     return [_object(kinds, action.out, group) for group in groups[: action.first]]
 
@@ -83,7 +83,8 @@ def _total(values: list[int | float], *, average: bool) -> int | float | None:
     return significant(float(total), 12)
 
 
-def _compared(action: Aggregate, a: Group, b: Group) -> int:
+def compared(action: Aggregate, a: Group, b: Group) -> int:
+    """-1, 0 or 1: by the order asked for, then by the group keys; nulls last."""
     order = [*action.order, *(("group", i, False) for i in range(len(action.group)))]
     for kind, index, descending in order:
         side = 0 if kind == "group" else 1
@@ -126,9 +127,9 @@ def _object(kinds: _Kinds, out: Sequence[Out], group: Group) -> dict[str, Any]:
     for item in out:
         match item.kind:
             case "group":
-                made[item.key] = _shown(group[0][item.index], kinds.groups[item.index])
+                made[item.key] = shown_value(group[0][item.index], kinds.groups[item.index])
             case "metric":
-                made[item.key] = _shown(group[1][item.index], kinds.metrics[item.index])
+                made[item.key] = shown_value(group[1][item.index], kinds.metrics[item.index])
             case "object":
                 made[item.key] = _object(kinds, item.fields, group)
             case "fixed":
@@ -136,7 +137,8 @@ def _object(kinds: _Kinds, out: Sequence[Out], group: Group) -> dict[str, Any]:
     return made
 
 
-def _shown(found: Stored, datatype: Datatype | None) -> Any:
+def shown_value(found: Stored, datatype: Datatype | None) -> Any:
+    """A group key or metric as it stands in the answer; `datatype` is that of a property, None of a calculation."""
     if isinstance(found, float) and datatype is None:
         return significant(found, 15)
     return json_value(found, datatype)

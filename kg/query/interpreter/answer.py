@@ -39,6 +39,7 @@ from kg.schema.types import ROOT_CLASS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kg.model.rows import VersionRow
     from kg.query.algebra import EdgeField, Field, Order, PageField, Query, Scalar
     from kg.query.cursor import CursorCodec
     from kg.query.interpreter.world import Tables
@@ -65,6 +66,11 @@ class Interpreter:
         latest = self.world.latest
         at = At(query.now, latest, query.level, latest).under(query.time)
         return {root.key: self._action(root.action, None, at) for root in query.roots}
+
+    def below(self, action: Select | Aggregate, version: VersionRow, at: At) -> Any:
+        """What an action below the row of a version gives, at its own instants."""
+        bare = replace(action, time=Time())
+        return self._action(bare, Row(at, version), at)
 
     def _action(self, action: Select | Aggregate | Fixed, outer: Row | None, at: At) -> Any:
         if isinstance(action, Fixed):

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kg.errors import StoreBusy
 from kg.store.neo4j.commit import settle
-from kg.store.neo4j.gate import HEAD, Head, guarded
+from kg.store.neo4j.gate import HEAD, Head, Statement, guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kg.store.neo4j.connection import Link
-    from kg.store.neo4j.gate import Statement
 
 _TRIES_OF_THE_PRESENT: Final = 3
 _PAUSE_SECONDS: Final = 0.01
@@ -68,12 +67,23 @@ class Asker:
             head, cached = await self.head(), False
         tries = 0
         while True:
-            statement = choose(head)
-            text, parameters = guarded(statement, head, cached=cached)
-            rows = await self.link.read(text, parameters)
-            if rows and rows[0][1]:
-                return rows[0][0], head
+            whole, answer = await self._whole(choose(head), head, cached=cached)
+            if whole:
+                return answer, head
             tries += 1
             head, cached = await self.head(), False
             if tries >= _TRIES_OF_THE_PRESENT:
                 head = replace(head, writing=head.written + 1)  # commits follow too closely: read beside them
+
+    async def _whole(self, statement: Statement, head: Head, *, cached: bool) -> tuple[bool, Any]:
+        """Whether nothing changed beneath the statement, and its answer."""
+        parameters = dict(statement.parameters)
+        for before in statement.before:
+            first = Statement(before.text, parameters, statement.current)
+            rows = await self.link.read(*guarded(first, head, cached=cached))
+            if not rows or not rows[0][1]:
+                return False, None
+            parameters[before.parameter] = before.make(rows[0][0])
+        last = Statement(statement.text, parameters, statement.current)
+        rows = await self.link.read(*guarded(last, head, cached=cached))
+        return bool(rows and rows[0][1]), rows[0][0] if rows else None

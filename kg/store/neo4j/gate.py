@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kg.store.neo4j.layout import GATE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,23 @@ HEAD: Final = (
 class Statement:
     """A read: `text` gives exactly one row with the column `answer`, reading the present where `current`.
 
-    Parameters may not begin with an underscore.
+    Parameters may not begin with an underscore. Each of `before` is asked first, with the parameters known by then, and
+    its answer makes one more.
     """
 
     text: str
     parameters: Mapping[str, Any]
     current: bool = False
+    before: tuple[Before, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A statement like `Statement`, and how the parameter of its name is made of its answer."""
+
+    parameter: str
+    text: str
+    make: Callable[[Any], Any]
 
 
 def guarded(statement: Statement, head: Head, *, cached: bool) -> tuple[str, dict[str, Any]]:

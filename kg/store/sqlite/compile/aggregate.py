@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kg.query import algebra as a
+    from kg.store.lift import Hole
     from kg.store.sqlite.compile.context import At, Row
-    from kg.store.sqlite.compile.lift import Hole
     from kg.store.sqlite.compile.plan import Compiler
 
 _OPERATORS = {

@@ -13,8 +13,8 @@ from kg.store.sqlite.compile.shapes import obj
 from kg.store.sqlite.compile.sources import class_test, holder, ids_json, survivor
 
 if TYPE_CHECKING:
+    from kg.store.lift import Hole
     from kg.store.sqlite.compile.context import At
-    from kg.store.sqlite.compile.lift import Hole
     from kg.store.sqlite.compile.plan import Compiler
 
 

@@ -10,7 +10,7 @@ from kg.errors import QueryError
 from kg.model.intervals import OPEN
 from kg.query.algebra import Range
 from kg.schema.types import Datatype
-from kg.store.sqlite.compile.lift import Hole, Latest
+from kg.store.lift import Hole, Latest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -14,8 +14,8 @@ from kg.store.sqlite.compile.expressions import expression, haversine_or_exact
 from kg.store.sqlite.compile.predicates import box_candidates, boxed_columns, conjuncts, predicate, space_test
 
 if TYPE_CHECKING:
+    from kg.store.lift import Hole
     from kg.store.sqlite.compile.context import From, Row
-    from kg.store.sqlite.compile.lift import Hole
     from kg.store.sqlite.compile.plan import Compiler
 
 _FIRST_RADIUS_M = 100.0

@@ -13,8 +13,8 @@ from kg.model.intervals import MIN, OPEN
 from kg.query import algebra as a
 from kg.query.algebra import MetaName, Op
 from kg.schema.types import Datatype
+from kg.store.lift import Hole
 from kg.store.sqlite.compile.context import Ex, edge_property, kinds_of, quoted, version_columns
-from kg.store.sqlite.compile.lift import Hole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
+    from kg.store.lift import Hole
     from kg.store.sqlite.compile.context import At, From, Row
-    from kg.store.sqlite.compile.lift import Hole
     from kg.store.sqlite.compile.plan import Compiler
 
 

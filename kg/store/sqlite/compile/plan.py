@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from kg.errors import QueryError
 from kg.query import algebra as a
+from kg.store.lift import Hole
 from kg.store.sqlite.compile import aligned, claims, pages, walks
 from kg.store.sqlite.compile.aggregate import aggregate
 from kg.store.sqlite.compile.context import At, Names, Params, Span, Times
-from kg.store.sqlite.compile.lift import Hole
 from kg.store.sqlite.compile.predicates import predicate
 from kg.store.sqlite.compile.rank import rank
 from kg.store.sqlite.compile.raw import raw

@@ -19,8 +19,8 @@ from kg.store.sqlite.compile.sources import source
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kg.store.lift import Hole
     from kg.store.sqlite.compile.context import Ex, Row
-    from kg.store.sqlite.compile.lift import Hole
     from kg.store.sqlite.compile.plan import Compiler
 
 _OPERATORS = {

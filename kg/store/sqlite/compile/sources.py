@@ -15,8 +15,8 @@ from kg.store.sqlite.layout import ROW_BITS
 
 if TYPE_CHECKING:
     from kg.schema.types import Relation
+    from kg.store.lift import Hole
     from kg.store.sqlite.compile.context import At
-    from kg.store.sqlite.compile.lift import Hole
     from kg.store.sqlite.compile.plan import Compiler
 
 

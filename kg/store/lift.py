@@ -6,7 +6,7 @@ where each constant was, which is what gets compiled. Both walk the same way, by
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +15,7 @@ from kg.query import algebra as a
 from kg.query.text import query_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,12 @@ def _modes(cls: Hashable) -> tuple[tuple[str, bool], ...]:
 
 
 class _Constants(list[Any]):
-    """Constants in order, and the system instants among them."""
+    """Constants in order, and the instants among them."""
 
     def __init__(self, latest: int) -> None:
         super().__init__((latest,))
         self.systems: set[int] = set()
+        self.valids: set[int] = set()
 
 
 def lift(query: a.Query, latest: int) -> tuple[object, tuple[Any, ...], set[int]]:
@@ -79,6 +80,13 @@ def lift(query: a.Query, latest: int) -> tuple[object, tuple[Any, ...], set[int]
     Third, the system instants that it names."""
     values = _Constants(latest)
     return _key(query, values, latest), tuple(values), values.systems
+
+
+def valid_instants(query: a.Query) -> set[int]:
+    """The valid instants (not ranges) at which a query reads."""
+    values = _Constants(0)
+    _key(query, values, 0)
+    return values.valids if isinstance(query.time.valid, int) else values.valids | {query.now}
 
 
 def _key(node: Any, values: _Constants, latest: int) -> Any:
@@ -115,6 +123,8 @@ def _time_key(time: a.Time, values: _Constants, latest: int) -> Any:
     valid, system = time.valid, time.system
     if type(system) is int:
         values.systems.add(system)
+    if type(valid) is int:
+        values.valids.add(valid)
     return (
         a.Time,
         None if valid is None else _instant_key(valid, values),
@@ -173,3 +183,20 @@ def _holed_instant(value: Any, hole: Callable[..., Hole]) -> Any:
     if isinstance(value, a.Range):
         return a.Range(hole(value.start), hole(value.end))  # type: ignore[arg-type]
     return hole(value)
+
+
+def filled(node: Any, constants: Sequence[Any]) -> Any:
+    """Part of a holed query with the constants in their places again."""
+    if isinstance(node, Hole):
+        return constants[node.index]
+    if isinstance(node, Latest):
+        return constants[0]
+    if type(node) is tuple:
+        return tuple(filled(item, constants) for item in node)
+    cls = type(node)
+    if cls not in _NODES:
+        return node
+    return cls(**{name: filled(getattr(node, name), constants) for name, _ in _modes(cast("Hashable", cls))})
+
+
+_NODES = frozenset(cls for cls in vars(a).values() if isinstance(cls, type) and is_dataclass(cls))

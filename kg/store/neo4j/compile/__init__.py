@@ -1,0 +1,1 @@
+"""Queries → Cypher statements, and their rows → the answer."""

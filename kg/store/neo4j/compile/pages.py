@@ -1,0 +1,306 @@
+"""Selects: which rows, in which order, which of them; then their values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kg.errors import QueryError
+from kg.query import algebra as a
+from kg.query.algebra import After, InfoPart, PagePart, Time
+from kg.query.cursor import Token
+from kg.store.neo4j.compile import claims
+from kg.store.neo4j.compile.context import Made, instants, returned
+from kg.store.neo4j.compile.expressions import expression
+from kg.store.neo4j.compile.predicates import ordered
+from kg.store.neo4j.compile.shapes import each, edge_obj, fixed, obj
+from kg.store.neo4j.compile.sources import key_text, listed, source
+from kg.store.neo4j.compile.texts import corrected, detours, sort_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kg.store.lift import Hole
+    from kg.store.neo4j.compile.context import Answering, At, From, Reader, Row
+    from kg.store.neo4j.compile.plan import Compiler
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One order key. `text` gives the value in stored form, `key` what it is sorted by; `name` its alias once sorted.
+
+    `made`: the key is a calculated text's, which sorts by `sort_key`.
+    """
+
+    text: str
+    key: str
+    name: str
+    descending: bool = False
+    textual: bool = False
+    made: bool = False
+
+
+def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
+    inner = c.times.inner(at, s.time)
+    if isinstance(s.source, a.ClaimsOf | a.ConflictsOf):
+        return claims.select(c, s, outer, inner)
+    if isinstance(s.shape, a.Aligned):
+        return aligned(c, s, s.shape, inner)
+    found = source(c, s.source, outer, inner)
+    if s.where is not None:
+        found.where.append(c.predicate(s.where, found.row))
+    sorts = [_sort(c, order, found.row) for order in s.order]
+    ties = [Sort(text, text, c.names.fresh("t")) for text in _ties(found.row)]
+    if isinstance(s.shape, a.PageOf):
+        return page(c, s, s.shape, found, sorts, ties)
+    made = obj(c, s.shape.obj, found.row)
+    limit = _limit(c, s.page.first)
+    if isinstance(s.shape, a.One):
+        limit = " LIMIT 1" if not limit else f" LIMIT {_hole_param(c, s.page.first, _at_most_one)}"
+    text = f"{_picked(c, s, found, sorts, ties)}{limit} {returned(made)}"
+    if isinstance(s.shape, a.One):
+        return Made(f"COLLECT {{ {text} }}", _first(made.read))
+    return Made(f"COLLECT {{ {text} }}", each(made.read))
+
+
+def rows(c: Compiler, s: a.Select, shape: a.Rows, at: At) -> Made:
+    """The statement behind a list, a row each."""
+    found = source(c, s.source, None, c.times.inner(at, s.time))
+    if s.where is not None:
+        found.where.append(c.predicate(s.where, found.row))
+    sorts = [_sort(c, order, found.row) for order in s.order]
+    ties = [Sort(text, text, c.names.fresh("t")) for text in _ties(found.row)]
+    made = obj(c, shape.obj, found.row)
+    return Made(f"{_picked(c, s, found, sorts, ties)} {returned(made)} AS answer", made.read)
+
+
+def _at_most_one(first: int) -> int:
+    return min(first, 1)
+
+
+def _first(read: Reader) -> Reader:
+    return lambda found, at: read(found[0], at) if found else None
+
+
+def _limit(c: Compiler, first: Any, more: int = 0) -> str:
+    hole: Hole = first
+    if hole.kind == "NoneType":
+        return ""
+    return f" LIMIT {c.params.add(hole, by=_one_more if more else None)}"
+
+
+def _one_more(first: int) -> int:
+    return first + 1
+
+
+def _hole_param(c: Compiler, hole: Any, by: Callable[..., Any]) -> str:
+    return c.params.add(hole, by=by)
+
+
+# ---------------------------------------------------------------- order
+
+
+def _sort(c: Compiler, order: a.Order, row: Row) -> Sort:
+    ex = expression(c, order.expr, row)
+    name = c.names.fresh("k")
+    if ex.many or ex.null or any(one.many for _, one in ex.variants):
+        text = "null"
+        if ex.variants:  # a many-valued one orders by nothing
+            cases = " ".join(f"WHEN {test} THEN {one.text}" for test, one in ex.variants if not one.many)
+            text = f"CASE {cases} END" if cases else "null"
+        return Sort(text, text, name, order.descending, ex.textual)
+    made = ex.textual and not ex.stored
+    return Sort(ex.text, ordered(c, ex) if made else ex.text, name, order.descending, ex.textual, made)
+
+
+def _ties(row: Row) -> list[str]:
+    out = [f"{row.alias}.id"]
+    if row.edge:
+        out.append(f"{row.edge}.edge")
+    if row.at.ranged:
+        out += [f"{row.alias}.systemFrom", f"{row.alias}.validFrom", f"coalesce({row.alias}._levelFrom, 0)"]
+    return out
+
+
+def order_by(sorts: Sequence[Sort], ties: Sequence[Sort]) -> str:
+    parts = []
+    for s in sorts:
+        if s.key != "null":
+            # Nulls come last by themselves where the order ascends.
+            parts += [f"{s.name} IS NULL", f"{s.name} DESC"] if s.descending else [s.name]
+    return ", ".join([*parts, *(t.name for t in ties)])
+
+
+def _picked(c: Compiler, s: a.Select, found: From, sorts: list[Sort], ties: list[Sort]) -> str:
+    """The rows in order, behind the cursor."""
+    keys = ", ".join(f"{one.key} AS {one.name}" for one in (*sorts, *ties))
+    after = ""
+    if s.page.after is not None:
+        after = f" WHERE {_after(c, s.page.after, sorts, ties, found.row)}"
+        return f"{found.text()} WITH *, {keys} WITH *{after} WITH * ORDER BY {order_by(sorts, ties)}"
+    return f"{found.text()} WITH *, {keys} ORDER BY {order_by(sorts, ties)}"
+
+
+def _after(c: Compiler, after: After, sorts: list[Sort], ties: list[Sort], row: Row) -> str:
+    """The row comes behind the one that `after` describes."""
+    bounds: list[Any] = [*after.values]
+    if len(bounds) != len(sorts):
+        raise QueryError("The cursor has other order values than the query", remedy="Start again from the first page.")
+    ends: list[Any] = [after.id]
+    if row.edge:
+        ends.append(after.edge)
+    if row.at.ranged:
+        ends += [after.system_from, after.valid_from]
+    test = "false"
+    for tie, end in reversed([*zip(ties, ends, strict=False)]):
+        if end.kind == "NoneType":
+            continue
+        bound = c.params.add(end)
+        test = f"({tie.name} > {bound} OR ({tie.name} = {bound} AND {test}))"
+    for sort, bound in reversed([*zip(sorts, bounds, strict=True)]):
+        test = _behind(c, sort, bound, test)
+    return test
+
+
+def _behind(c: Compiler, sort: Sort, bound: Hole, rest: str) -> str:
+    if bound.kind == "NoneType":
+        return f"({sort.name} IS NULL AND {rest})"
+    if sort.key == "null":
+        return f"({rest})"
+    value = c.params.add(bound, by=sort_key if sort.made else None)
+    beyond = f"{sort.name} {'<' if sort.descending else '>'} {value}"
+    if sort.textual and not sort.made:
+        beyond = corrected(f"({beyond})", sort.name, c.params.add(bound, by=detours), c.names.fresh("x"))
+    return f"({beyond} OR {sort.name} IS NULL OR ({sort.name} = {value} AND {rest}))"
+
+
+# ---------------------------------------------------------------- lookups
+
+
+def aligned(c: Compiler, s: a.Select, shape: a.Aligned, at: At) -> Made:
+    """One object or null for each id or key, in their order."""
+    if not isinstance(s.source, a.Ids | a.Keys):
+        raise QueryError("Only a lookup keeps the order of what was asked", remedy="Ask by ids or by identifiers.")
+    found, x = listed(c, s.source, at, aligned=True)
+    asked: Any = s.source.ids if isinstance(s.source, a.Ids) else s.source.keys
+    if s.where is not None:
+        found.where.append(c.predicate(s.where, found.row))
+    made = obj(c, shape.obj, found.row)
+    ties = ", ".join(_ties(found.row))
+    text = f"COLLECT {{ {found.text()} WITH * ORDER BY {ties} {returned(made, f'[{x}, {made.text}]')} }}"
+    index, read = asked.index, made.read
+    name = (lambda one: one) if isinstance(s.source, a.Ids) else key_text
+
+    def answer(rows: Any, answering: Answering) -> Any:
+        by_name: dict[str, Any] = {}
+        for key, row in rows:
+            by_name.setdefault(key, row)
+        out = []
+        for one in answering.constants[index]:
+            row = by_name.get(name(one))
+            out.append(None if row is None else read(row, answering))
+        return out
+
+    return Made(text, answer)
+
+
+# ---------------------------------------------------------------- connections
+
+
+_ROWS = (PagePart.NODES, PagePart.EDGES, PagePart.INFO)
+
+
+def page(c: Compiler, s: a.Select, shape: a.PageOf, found: From, sorts: list[Sort], ties: list[Sort]) -> Made:
+    parts = {f.part for f in shape.fields}
+    total = f"COUNT {{ {found.text()} RETURN 1 AS one }}" if PagePart.TOTAL in parts else "null"
+    rows = "null"
+    texts: list[Made] = []
+    readers: list[Any] = []
+    for field in shape.fields:
+        if field.part is PagePart.NODES:
+            assert field.obj is not None
+            made = obj(c, field.obj, found.row)
+            texts.append(made)
+            readers.append(made.read)
+        elif field.part is PagePart.EDGES:
+            made, edge = edge_obj(c, field.edge, found.row)
+            texts.append(made)
+            readers.append(edge)
+        else:
+            readers.append(None)
+    if parts.intersection(_ROWS):
+        limit = _limit(c, s.page.first, more=PagePart.INFO in parts)
+        keys = ", ".join([*(one.text for one in sorts), *(t.text for t in ties)])
+        values = ", ".join(["", *(made.text for made in texts)])
+        end = returned(Made("", ahead=tuple(item for made in texts for item in made.ahead)), f"[[{keys}]{values}]")
+        rows = f"COLLECT {{ {_picked(c, s, found, sorts, ties)}{limit} {end} }}"
+    return Made(f"[{total}, {rows}]", _page_reader(s, shape, readers, _cursor(s, found.row, len(sorts))))
+
+
+def _page_reader(s: a.Select, shape: a.PageOf, readers: list[Any], cursor: Reader) -> Reader:
+    first: Any = s.page.first
+    size = None if first.kind == "NoneType" else first.index
+    places = [n for n, field in enumerate(shape.fields) if field.part in (PagePart.NODES, PagePart.EDGES)]
+    fields = [(field, readers[n], places.index(n) + 1 if n in places else 0) for n, field in enumerate(shape.fields)]
+
+    def read(found: Any, at: Answering) -> Any:
+        total, rows = found
+        rows = rows or []
+        shown = rows if size is None else rows[: at.constants[size]]
+        out: dict[str, Any] = {}
+        for field, reader, place in fields:
+            match field.part:
+                case PagePart.TOTAL:
+                    out[field.key] = total
+                case PagePart.NODES:
+                    out[field.key] = [reader(row[place], at) for row in shown]
+                case PagePart.EDGES:
+                    out[field.key] = [_edge(reader, row[0], row[place], cursor, at) for row in shown]
+                case PagePart.INFO:
+                    out[field.key] = {
+                        key: _info(part, s, shown, cursor, at, more=len(rows) > len(shown)) for key, part in field.info
+                    }
+                case _:
+                    out[field.key] = field.typename
+        return out
+
+    return read
+
+
+def _edge(readers: list[tuple[str, Reader | None]], keys: Any, values: Any, cursor: Reader, at: Answering) -> Any:
+    return {
+        key: cursor(keys, at) if read is None else read(value, at)
+        for (key, read), value in zip(readers, values, strict=True)
+    }
+
+
+def _info(part: InfoPart | a.Fixed, s: a.Select, rows: Any, cursor: Reader, at: Answering, *, more: bool) -> Any:
+    match part:
+        case a.Fixed(value):
+            return fixed(value).read(None, at)
+        case InfoPart.HAS_NEXT:
+            return more
+        case InfoPart.HAS_PREVIOUS:
+            return s.page.after is not None
+        case InfoPart.START:
+            return cursor(rows[0][0], at) if rows else None
+        case InfoPart.END:
+            return cursor(rows[-1][0], at) if rows else None
+
+
+def _cursor(s: a.Select, row: Row, values: int) -> Reader:
+    """Of the values of a row's order keys and ties."""
+    binding: Any = s.page.binding
+    edge, ranged, at = bool(row.edge), row.at.ranged, row.at
+
+    def read(keys: Any, answering: Answering) -> str:
+        rest = keys[values:]
+        after = After(
+            tuple(keys[:values]), rest[0], rest[-3] if ranged else None, rest[-2] if ranged else None,
+            rest[1] if edge else "",
+        )  # fmt: skip
+        held = answering.constants
+        time = Time(instants(at.valid_holes, held), instants(at.system_holes, held))
+        return answering.codec.encode(Token(time, after), held[binding.index])
+
+    return read
