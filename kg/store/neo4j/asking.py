@@ -75,6 +75,14 @@ class Asker:
             if tries >= _TRIES_OF_THE_PRESENT:
                 head = replace(head, writing=head.written + 1)  # commits follow too closely: read beside them
 
+    async def unchanged(self, head: Head) -> None:
+        """StoreBusy where rows were rewritten in place since `head` was read: what was read may be of both sides."""
+        if (await self.head()).rewriting != head.rewriting:
+            raise StoreBusy(
+                "Rows were rewritten while they were read (an erasure, a pruning or a migration)", where=self.link.url,
+                remedy="Read them again from the start.",
+            )  # fmt: skip
+
     async def _whole(self, statement: Statement, head: Head, *, cached: bool) -> tuple[bool, Any]:
         """Whether nothing changed beneath the statement, and its answer."""
         parameters = dict(statement.parameters)

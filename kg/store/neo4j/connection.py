@@ -14,7 +14,7 @@ from kg.errors import StoreError
 from kg.store.neo4j.faults import faults, passing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
 SCHEMES: Final = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 _FIRST_PAUSE_SECONDS: Final = 0.02
@@ -96,6 +96,14 @@ class Link:
             query = neo4j.Query(text, timeout=self.access.read_seconds)
             result = await session.run(query, dict(parameters or {}))
             return await result.values()
+
+    async def stream(self, text: str, parameters: Mapping[str, Any] | None = None) -> AsyncIterator[list[Any]]:
+        """The rows of one read statement as they come; not tried again, since some may have gone on already."""
+        with faults(self.url):
+            async with self.session() as session:
+                result = await session.run(text, dict(parameters or {}))
+                async for record in result:
+                    yield list(record)
 
     async def write(self, text: str, parameters: Mapping[str, Any] | None = None) -> list[list[Any]]:
         """One small statement that may run twice, in a transaction of its own; reads wait for it."""

@@ -13,6 +13,7 @@ from kg.store.base import Clock, Position, Store
 from kg.store.commit.envelope import shape_check
 from kg.store.memory import runs_of
 from kg.store.neo4j import migrations
+from kg.store.neo4j.answering import Answers, Moved
 from kg.store.neo4j.asking import Asker
 from kg.store.neo4j.commit import commit, turn
 from kg.store.neo4j.connection import Access, Link
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
     from pathlib import Path
 
+    import pyarrow as pa
+
     from kg.model.changes import ChangeSet, Receipt
     from kg.model.rows import VersionRow
+    from kg.query.algebra import Query
     from kg.query.secure import Scope
     from kg.schema.types import Schema
-    from kg.store.base import ChangeEntry, EraseRequest, Finding
+    from kg.store.base import ChangeEntry, EraseRequest, Finding, Scan
     from kg.store.neo4j.commit import Turn
     from kg.store.tables import TxRow
 
@@ -59,6 +63,7 @@ class Neo4jStore(Store):
         self._writing = asyncio.Lock()  # writers of this process wait here, not each in a connection
         self._shapes: Shapes | None = None
         self._ordinal = 0
+        self._answers: Answers | None = None
         self._judge: Callable[[VersionRow], str] | None = None
 
     # ---------------------------------------------------------------- the Schema
@@ -73,6 +78,7 @@ class Neo4jStore(Store):
         self.schema = schema
         self._ordinal = ordinal
         self._shapes = Shapes(Layout(schema, tuple(earlier)))
+        self._answers = Answers(schema, self._shapes.layout, ordinal, self.cursor_secret)
         self._judge = None
         return True
 
@@ -115,6 +121,34 @@ class Neo4jStore(Store):
                 self.link, self.fitted, change_set, now=_wall_clock() if now is None else now,
                 check=self._check or self._judged,
             )  # fmt: skip
+
+    async def execute(self, query: Query, scope: Scope) -> bytes:
+        while True:
+            answers = await self._answering()
+            try:
+                return await answers.execute(self.asker, query, scope)
+            except Moved:
+                await self.open()
+
+    async def _answering(self) -> Answers:
+        await self.fitted()
+        assert self._answers is not None
+        return self._answers
+
+    async def scan(self, scan: Scan, scope: Scope) -> AsyncIterator[pa.RecordBatch]:
+        from kg.store.arrow import batch, scan_columns, scan_query
+
+        await self.fitted((await self.asker.head()).schema)
+        columns, query = scan_columns(self.schema, scan), scan_query(self.schema, scan)
+        rows: list[dict[str, Any]] = []
+        answers = await self._answering()
+        async for row in answers.stream(self.asker, self.link, query, scope):
+            rows.append(row)
+            if len(rows) == scan.batch:
+                yield batch(columns, rows)
+                rows = []
+        if rows:
+            yield batch(columns, rows)
 
     async def clock(self) -> Clock:
         head = await self.asker.head()

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-<<<<<<< HEAD
-from kg.store.readable import check_readable
-from kg.store.sqlite.compile.lift import holed, lift
-=======
-from kg.errors import QueryError
 from kg.store.lift import holed, lift
->>>>>>> 561b262 (Compile queries to Cypher: one statement a query, tables for what Cypher cannot calculate)
+from kg.store.readable import check_readable
 from kg.store.sqlite.compile.plan import Compiler, Plan
 
 if TYPE_CHECKING:
