@@ -18,7 +18,7 @@ BIN      := .venv/bin
 READY    := .venv/.ready
 UV       := $(BIN)/uv
 CHECKED  := $(foreach d,kg api loaders benchmarks examples tools tests,$(if $(wildcard $d/*.py $d/*/*.py),$d))
-BENCHES  := $(filter-out benchmarks/bench_ml.py,$(wildcard benchmarks/bench_*.py))
+BENCHES  := $(filter-out benchmarks/bench_ml.py benchmarks/bench_neo4j.py,$(wildcard benchmarks/bench_*.py))
 GRAPHIQL := web/graphiql/package.json web/graphiql/package-lock.json web/graphiql/build.mjs $(wildcard web/graphiql/src/*)
 MAPS     := web/page/package.json web/page/package-lock.json web/page/build.mjs
 CHROMIUM := chromium chromium-browser google-chrome
@@ -36,7 +36,7 @@ STRICT := --require-backend
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: help setup browser demo test neo4j neo4j-stop test-neo4j lint format bench bench-ml soak docs wheel clean
+.PHONY: help setup browser demo test neo4j neo4j-stop test-neo4j lint format bench bench-ml bench-neo4j soak docs wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -96,6 +96,9 @@ format: setup ## let ruff rewrite what it can
 bench: setup ## all benchmarks but the learning ones, results in OUT=bench-out (BENCH_SMALL=1: a short run)
 	@mkdir -p "$(OUT)"
 	@set -e; for file in $(BENCHES); do echo "== $$file"; $(BIN)/python $$file --out "$(OUT)" $(if $(BENCH_SMALL),--small); done
+
+bench-neo4j: setup ## ours on Neo4j beside hand-written Cypher and @neo4j/graphql, results in OUT=bench-out
+	$(BIN)/python benchmarks/bench_neo4j.py --out "$(OUT)" $(if $(BENCH_SMALL),--small)
 
 bench-ml: setup ## the learning benchmarks, results in OUT=bench-out
 	@mkdir -p "$(OUT)"

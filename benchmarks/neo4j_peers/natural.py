@@ -1,0 +1,171 @@
+"""The layout that one would draw by hand, without clocks or sources: the bound, by hand-written Cypher.
+
+Its labels begin with `Hand`, since it stands in one database with ours.
+Each question gives the JSON that ours gives for the same facts. `ids` are ours, so that answers can be compared: the
+nodes carry them, since order by id decides ties.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from benchmarks.neo4j_peers.facts import CENTRE, Size, enterprise, relations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from neo4j import AsyncDriver, Driver
+
+METRES: Final = 6_378_140.0 / 6_371_008.8
+"""`point.distance` measures on a larger sphere than ours."""
+LABELS: Final = {"s": "HandSite", "p": "HandProduct", "e": "HandEnterprise"}
+TYPES: Final = {"operatesAt": "HAND_OPERATES_AT", "suppliesTo": "HAND_SUPPLIES_TO", "produces": "HAND_PRODUCES"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A hand-written question: one statement, its parameters, and how its rows become the answer."""
+
+    cypher: str
+    parameters: Mapping[str, Any]
+    shape: Callable[[list[Any]], Any]
+
+    async def answer(self, driver: AsyncDriver) -> bytes:
+        async with driver.session(default_access_mode="READ") as session:
+            found = await session.run(self.cypher, dict(self.parameters))
+            rows = await found.values()
+        return orjson.dumps({"it": self.shape(rows)})
+
+
+def indexes(driver: Driver) -> None:
+    for label in LABELS.values():
+        driver.execute_query(f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{label}) REQUIRE n.id IS UNIQUE")
+    for name in ("industry", "registeredCapital"):
+        driver.execute_query(f"CREATE INDEX IF NOT EXISTS FOR (n:HandEnterprise) ON (n.{name})")
+    driver.execute_query("CREATE POINT INDEX IF NOT EXISTS FOR (n:HandEnterprise) ON (n.location)")
+    driver.execute_query("CALL db.awaitIndexes(300)")
+
+
+def batches(rows: Iterable[Any], size: int) -> Iterable[list[Any]]:
+    rows = iter(rows)
+    while part := list(islice(rows, size)):
+        yield part
+
+
+def load_nodes(driver: Driver, size: Size, ids: Mapping[str, str], batch: int) -> int:
+    """Nodes by `UNWIND … MERGE`; how many."""
+    made = 0
+    firms = ({"id": ids[f"e{i}"], **enterprise(i)} for i in range(size.enterprises))
+    for part in batches(firms, batch):
+        driver.execute_query(
+            "UNWIND $rows AS r MERGE (n:HandEnterprise {id: r.id}) SET n.name = r.name, n.status = r.status, "
+            "n.industry = r.industry, n.founded = r.founded, n.employees = r.employees, "
+            "n.registeredCapital = r.registeredCapital, n.location = point({longitude: r.lon, latitude: r.lat})",
+            rows=part,
+        )
+        made += len(part)
+    for key, count, word in (("s", size.sites, "园区"), ("p", size.products, "产品")):
+        rest = ({"id": ids[f"{key}{i}"], "name": f"{word}{i}", "code": f"{i}"} for i in range(count))
+        for part in batches(rest, batch):
+            cypher = f"UNWIND $rows AS r MERGE (n:{LABELS[key]} {{id: r.id}}) SET n.name = r.name, n.code = r.code"
+            driver.execute_query(cypher, rows=part)
+            made += len(part)
+    return made
+
+
+def load_relations(driver: Driver, size: Size, ids: Mapping[str, str], batch: int) -> int:
+    made = 0
+    for part in batches(relations(size), batch):
+        for relation, label in TYPES.items():
+            rows = [
+                {"a": ids[start], "b": ids[end], "v": volume} for name, start, end, volume in part if name == relation
+            ]
+            far = {"operatesAt": "HandSite", "suppliesTo": "HandEnterprise", "produces": "HandProduct"}[relation]
+            cypher = (
+                f"UNWIND $rows AS r MATCH (a:HandEnterprise {{id: r.a}}) MATCH (b:{far} {{id: r.b}}) "
+                f"MERGE (a)-[x:{label}]->(b) SET x.volume = r.v"
+            )
+            driver.execute_query(cypher, rows=rows)
+            made += len(rows)
+    return made
+
+
+FIRM = ("id", "name", "status", "founded", "registeredCapital", "employees")
+LISTED = "[" + ", ".join(f"e.{name}" for name in FIRM) + "]"
+
+
+def _firm(row: list[Any]) -> dict[str, Any]:
+    return dict(zip(FIRM, row, strict=True))
+
+
+def questions(sample: list[str], site: str, sites: list[str], last: str) -> dict[str, Asked]:
+    """By name. `sample`: 500 ids; `site`: one with its enterprises; `sites`: those of the aggregate; `last`: where the
+    closure begins."""
+    x, y = CENTRE
+    place = {"x": x, "y": y, "r": 2000.0 * METRES}
+    return {
+        "page": Asked(
+            "MATCH (e:HandEnterprise) WHERE e.industry = $industry AND e.status = $status "
+            "WITH e ORDER BY e.registeredCapital DESC, e.id WITH collect(e) AS found "
+            f"RETURN size(found), [e IN found[..$n] | {LISTED}]",
+            {"industry": "C07", "status": "active", "n": 50},
+            lambda rows: {"totalCount": rows[0][0], "nodes": [_firm(one) for one in rows[0][1]]},
+        ),
+        "nested": Asked(
+            "MATCH (s:HandSite {id: $site}) RETURN s.name, COLLECT { MATCH (s)<-[:HAND_OPERATES_AT]-(e:HandEnterprise) "
+            "WITH e ORDER BY e.id LIMIT 20 RETURN [e.name, COLLECT { "
+            "MATCH (e)<-[r:HAND_SUPPLIES_TO]-(f:HandEnterprise) "
+            "WITH f, r ORDER BY r.volume DESC, f.id LIMIT 10 RETURN [f.name, r.volume, COLLECT { "
+            "MATCH (f)-[:HAND_PRODUCES]->(p:HandProduct) WITH p ORDER BY p.id LIMIT 5 RETURN p.name }] }] }",
+            {"site": site},
+            lambda rows: [
+                {
+                    "name": name,
+                    "hosts": [
+                        {
+                            "name": firm,
+                            "suppliedBy": [
+                                {"name": other, "volume": volume, "produces": [{"name": p} for p in products]}
+                                for other, volume, products in suppliers
+                            ],
+                        }
+                        for firm, suppliers in firms
+                    ],
+                }
+                for name, firms in rows
+            ],
+        ),
+        "500 ids": Asked(
+            f"UNWIND $ids AS id OPTIONAL MATCH (e:HandEnterprise {{id: id}}) RETURN collect({LISTED})",
+            {"ids": sample},
+            lambda rows: [_firm(one) for one in rows[0][0]],
+        ),
+        "aggregate": Asked(
+            "MATCH (s:HandSite)<-[:HAND_OPERATES_AT]-(e:HandEnterprise) WHERE s.id IN $sites "
+            "RETURN e.industry AS industry, count(*), sum(e.registeredCapital) ORDER BY industry",
+            {"sites": sites},
+            lambda rows: [{"industry": i, "count": n, "capital": c} for i, n, c in rows],
+        ),
+        "near": Asked(
+            "WITH point({longitude: $x, latitude: $y}) AS here MATCH (e:HandEnterprise) "
+            "WHERE point.distance(e.location, here) <= $r WITH e, point.distance(e.location, here) AS d "
+            "ORDER BY d, e.id LIMIT 100 RETURN e.id, e.name",
+            place,
+            lambda rows: [{"id": i, "name": n} for i, n in rows],
+        ),
+        "closure": Asked(
+            "MATCH p = (:HandEnterprise {id: $id})<-[:HAND_SUPPLIES_TO*1..6]-(f:HandEnterprise) "
+            "WITH f, min(length(p)) AS depth RETURN f.id AS id, depth ORDER BY id",
+            {"id": last},
+            lambda rows: [{"id": i, "depth": d} for i, d in rows if i != last],
+        ),
+        "5,000 rows": Asked(
+            f"MATCH (e:HandEnterprise) WITH e ORDER BY e.id LIMIT 5000 RETURN collect({LISTED})",
+            {},
+            lambda rows: [_firm(one) for one in rows[0][0]],
+        ),
+    }
