@@ -30,12 +30,13 @@ TOKENIZER = "ascii"
 
 _LETTERS = re.compile(r"[a-z]+")
 _NO_LETTERS = re.compile(r"[^a-z]")
-_SIGNS = re.compile(r"[\x00-\x60\x7b-\x7f]+")
+_NO_SOUNDS = re.compile(r"[\x00-\x60\x7b-\x7f]+")
 # At each position: three ASCII letters or digits, else two characters, else one; never over a space or ASCII sign.
 _GRAMS = re.compile(r"(?=([0-9a-z]{3}|[0-9a-z\u0080-\U0010ffff]{1,2}))")
 _PIECES = re.compile(r"[0-9a-z\u0080-\U0010ffff]+")
 # These begin tokens of pinyin and of initials, and keep them apart from grams of the text.
 _SOUND, _INITIAL = "ˉ", "ˊ"
+_NEXT_SOUND, _NEXT_INITIAL = f" {_SOUND}", f" {_INITIAL}"
 _SOUND_LENGTH, _INITIAL_LENGTH = 10, 4
 _ASCII = re.compile(r"[\x00-\x7f]")
 _LONGEST_WORD = 4
@@ -240,8 +241,9 @@ def index_tokens(values: Iterable[str]) -> str:
             out += _GRAMS.findall(text)
         elif _ASCII.search(text):
             out += _GRAMS.findall(text)
-            for piece in _SIGNS.split(text):
-                out += _piece_tokens(piece)
+            for piece in _NO_SOUNDS.split(text):
+                if piece and not piece.isascii():
+                    out += _piece_tokens(piece)
         else:
             out += [text[at : at + 2] for at in range(len(text))]
             out += _sound_tokens(text, _units(text))
@@ -250,18 +252,19 @@ def index_tokens(values: Iterable[str]) -> str:
 
 @lru_cache(maxsize=16384)
 def _piece_tokens(piece: str) -> tuple[str, ...]:
-    """Of what stands between ASCII signs, which no term that is looked up by sound can span. Such pieces repeat."""
-    return tuple(_mixed_tokens(piece, _units(piece)))
+    """Of what stands between ASCII signs and digits, which no term that is looked up by sound can span. Such pieces
+    repeat."""
+    return tuple((_mixed_tokens if _ASCII.search(piece) else _sound_tokens)(piece, _units(piece)))
 
 
 def _sound_tokens(text: str, units: list[str]) -> list[str]:
-    """Of a text without ASCII."""
+    """Of a text without ASCII, several in one string."""
     pinyin, initials = "".join(units), "".join([unit[0] for unit in units])
     if not pinyin.isascii() or not pinyin.isalpha():
         return _mixed_tokens(text, units)
-    out = [_SOUND + pinyin[at : at + _SOUND_LENGTH] for at in accumulate(map(len, units[:-1]), initial=0)]
-    out += [_INITIAL + initials[at : at + _INITIAL_LENGTH] for at in range(len(initials) - 1)]
-    return out
+    sounds = [pinyin[at : at + _SOUND_LENGTH] for at in accumulate(map(len, units[:-1]), initial=0)]
+    starts = [initials[at : at + _INITIAL_LENGTH] for at in range(len(initials) - 1)]
+    return [_SOUND + _NEXT_SOUND.join(sounds), *([_INITIAL + _NEXT_INITIAL.join(starts)] if starts else ())]
 
 
 def _mixed_tokens(text: str, units: list[str]) -> list[str]:

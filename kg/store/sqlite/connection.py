@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 BUSY_MS = 60_000
 """How long a writer waits for another one."""
 _CACHE_KIB = 24_576
+_WRITER_CACHE_KIB = 65_536
+"""A commit touches a page of each index for nearly every row: pages that do not fit are written several times."""
+_CHECKPOINT_PAGES = 8_000
+"""How far the log grows (32 MB) before its pages go into the file. A page that several commits change goes once."""
 
 
 def path_of(url: str) -> str:
@@ -31,15 +35,16 @@ def path_of(url: str) -> str:
     return unquote(parts.path[1:])
 
 
-def connect(path: str, *, create: bool = False) -> apsw.Connection:
-    """A connection with our functions; the caller translates apsw's errors."""
-    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+def connect(path: str, *, writer: bool = False) -> apsw.Connection:
+    """A connection with our functions; the caller translates apsw's errors. A `writer` makes the file if it must."""
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writer else 0)
     db = apsw.Connection(path, flags=flags, statementcachesize=256)
     try:
         db.set_busy_timeout(BUSY_MS)
         # Without it SQLite looks at a LIMIT parameter's value, and prepares the statement again at every binding.
         db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        db.pragma("cache_size", -_CACHE_KIB)
+        db.pragma("cache_size", -(_WRITER_CACHE_KIB if writer else _CACHE_KIB))
+        db.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
         db.pragma("temp_store", 2)
         db.pragma("synchronous", 2)
         db.pragma("secure_delete", 1)

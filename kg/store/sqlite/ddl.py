@@ -14,7 +14,7 @@ from kg.query.text import TOKENIZER
 if TYPE_CHECKING:
     from kg.store.sqlite.layout import Column
 
-FORMAT = 1
+FORMAT = 2
 """Of the tables below; `meta.format` holds it."""
 APPLICATION_ID = 0x4A574B47  # "JWKG"
 CURRENT = f"= {OPEN}"

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from kg.errors import StoreCorrupt
 from kg.model.intervals import OPEN
-from kg.query.text import index_tokens
 from kg.schema import serialise
 from kg.store.evolve import Lossy, conversions, refused
-from kg.store.sqlite import ddl
+from kg.store.sqlite import ddl, words
 from kg.store.sqlite.layout import ROW_BITS, grow, read, stored_schemas
 from kg.store.sqlite.values import decoder, encoder, properties_of, properties_text
-from kg.store.sqlite.writer import Writers, searchable_values
+from kg.store.sqlite.writer import Writers
 
 if TYPE_CHECKING:
     import apsw
@@ -231,29 +228,19 @@ def _refill_words(db: apsw.Connection, layout: Layout, before: Schema, schema: S
     writers = Writers(layout, schema)
     for name, cls in sorted(schema.classes.items()):
         earlier = before.classes.get(name)
-        if cls.abstract or earlier is None:
+        if cls.abstract:
             continue
-        if {p.name for p in cls.properties if p.searchable} == {p.name for p in earlier.properties if p.searchable}:
+        was = {p.name for p in earlier.properties if p.searchable} if earlier else set()
+        if {p.name for p in cls.properties if p.searchable} == was:
             continue
         low, high = writers.cls(name).number << ROW_BITS, (writers.cls(name).number + 1) << ROW_BITS
-        db.execute("delete from words where rowid >= ? and rowid < ?", (low, high))
-        live = layout.live(schema, "version", name)
-        searched = [live[p] for p in writers.cls(name).searchable]
-        filled = []
-        for row, *values in db.execute(
-            f"select row{''.join(', ' + s.column for s in searched)} from version where row >= ? and row < ?",
-            (low, high),
-        ):
-            says = {
-                s.name: tuple(orjson.loads(v)) if s.many else v
-                for s, v in zip(searched, values, strict=True)
-                if v is not None
-            }
-            text = index_tokens(searchable_values(says, says))
-            if text:
-                filled.append((row, text))
-        db.executemany("insert into words (rowid, tokens) values (?, ?)", filled)
-        done.append(f"{name}: search index made again")
+        entities = [
+            entity
+            for (entity,) in db.execute("select distinct entity from version where row >= ? and row < ?", (low, high))
+        ]
+        if earlier or entities:
+            words.make_again(db, writers, entities)
+            done.append(f"{name}: search index made again")
     return done
 
 

@@ -9,14 +9,14 @@ import orjson
 
 from kg.errors import NotFound
 from kg.model.changes import Receipt
-from kg.query.text import index_tokens
 from kg.store.commit.envelope import system_instant
+from kg.store.sqlite import words
 from kg.store.sqlite.commit import SPANS, record_tx
 from kg.store.sqlite.connection import head
 from kg.store.sqlite.layout import ROW_BITS
 from kg.store.sqlite.names import Names, keys_json
 from kg.store.sqlite.values import decoder, properties_of, properties_text
-from kg.store.sqlite.writer import Writer, searchable_values
+from kg.store.sqlite.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,7 +96,7 @@ class Eraser:
         asked = (keys_json(rows),)
         listed = "in (select value from json_each(?))"
         if table == "version":
-            self.db.execute(f"delete from words where rowid {listed}", asked)
+            entities = [e for (e,) in self.db.execute(f"select distinct entity from version where row {listed}", asked)]
             for column in self.layout.boxed():
                 self.db.execute(f"delete from box_{column.name} where row {listed}", asked)
             for name in self._side_tables():
@@ -109,6 +109,8 @@ class Eraser:
                 (*asked, int(table == "relation_claim")),
             )
         self.db.execute(f"delete from {table} where row {listed}", asked)
+        if table == "version":
+            words.make_again(self.db, self.writers, entities)
 
     def _side_tables(self) -> Iterable[str]:
         for (name,) in list(
@@ -132,6 +134,7 @@ class Eraser:
                     count += 1
         for row, attribution in list(self.db.execute("select row, att from version where entity = ?", (entity,))):
             count += self._version_property(row, attribution, name, gone)
+        words.make_again(self.db, self.writers, (entity,))
         held = [
             row
             for row, value in self.db.execute("select row, value from identifier where entity = ?", (entity,))
@@ -155,8 +158,6 @@ class Eraser:
         if sources.pop(name, None) is not None:
             key = Names(self.db).attribution(sources)
             self.db.execute("update version set att = ? where row = ?", (key, row))
-        if found:
-            self._words(row)
         return int(found)
 
     def _clear(self, row: int, slot: Slot) -> None:
@@ -167,21 +168,6 @@ class Eraser:
             self.db.execute(f"delete from box_{slot.column} where row = ?", (row,))
         if slot.many and slot.column in set(self._side_tables()):
             self.db.execute(f"delete from some_{slot.column} where row = ?", (row,))
-
-    def _words(self, row: int) -> None:
-        """The search tokens of a row again, without what is gone."""
-        name = self.layout.type_names[row >> ROW_BITS]
-        how = self.writers.cls(name)
-        live = self.layout.live(self.writers.schema, "version", name)
-        says: dict[str, Any] = {}
-        for prop in how.searchable:
-            value = self.db.execute(f"select {live[prop].column} from version where row = ?", (row,)).get
-            if value is not None:
-                says[prop] = orjson.loads(value) if live[prop].many else value
-        text = index_tokens(searchable_values(says, says))
-        self.db.execute("delete from words where rowid = ?", (row,))
-        if text:
-            self.db.execute("insert into words (rowid, tokens) values (?, ?)", (row, text))
 
 
 def _remember(gone: set[str], value: Any) -> None:

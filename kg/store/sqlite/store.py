@@ -103,7 +103,7 @@ class SqliteStore(Store):
 
     def _open(self) -> apsw.Connection:
         fresh = not Path(self._path).exists()
-        db = connect(self._path, create=True)
+        db = connect(self._path, writer=True)
         try:
             if fresh or not migrations.is_store(db):
                 db.pragma("journal_mode", "wal")

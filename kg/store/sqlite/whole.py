@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kg.model.rows import IdentifierRow
 from kg.store.archive import batches
+from kg.store.sqlite import words
 from kg.store.sqlite.connection import head
 from kg.store.sqlite.layout import stored_schemas
 from kg.store.sqlite.names import Names
@@ -137,13 +138,14 @@ def fill(db: apsw.Connection, writers: Writers, archive: Archive) -> None:
             _span(spans, table, writer.next_row(table), found)
             if kind == "versions":
                 names.mint([v.entity for v in found])
-                writer.versions(found)
+                writer.versions(found, index_words=False)
             else:
                 names.mint(writer.entities_of_edges(found))
                 writer.edges(found)
     for identifiers in batches(archive.rows("identifiers"), _BATCH):
         names.mint([i.entity for i in identifiers])
         writer.identifiers(identifiers)
+    words.make_again(db, writers, [key for (key,) in db.execute("select key from entity")])
     writer.keep_sequences()
     for tx in archive.rows("tx"):
         _put_tx(db, tx, spans.get(tx.system, {}))

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import StoreCorrupt
 from kg.geo.geometry import bounds
-from kg.query.text import index_tokens
 from kg.schema.types import Datatype
 from kg.store.sqlite.layout import ROW_BITS
 from kg.store.sqlite.names import keys_json
 from kg.store.sqlite.values import dump, encoder, properties_text
+from kg.store.sqlite.words import Wording, wording
+from kg.store.sqlite.words import write as write_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -75,24 +75,6 @@ def _coordinates(geometry: str | None) -> tuple[float | None, float | None]:
     return float(lon), float(lat)
 
 
-@lru_cache(maxsize=8192)
-def tokens_of(values: tuple[str, ...]) -> str:
-    """The search tokens; versions of one entity often share them."""
-    return index_tokens(values)
-
-
-def searchable_values(properties: Any, names: Iterable[str]) -> list[str]:
-    """Each value of the searchable properties."""
-    out: list[str] = []
-    for name in names:
-        value = properties.get(name)
-        if type(value) is str:
-            out.append(value)
-        elif value is not None:
-            out.extend(value)
-    return out
-
-
 def _more(columns: Iterable[str]) -> str:
     return "".join(f", {column}" for column in columns)
 
@@ -148,6 +130,7 @@ class Writer:
         self.db = db
         self.writers = writers
         self.names = names
+        self.kept_words: set[tuple[int, Wording]] = set()  # of rows that end in this commit: they are indexed
         self.sequence: dict[str, int] = dict(
             db.execute("select name, value from meta where name in ('version_sequence', 'edge_sequence')")
         )
@@ -165,6 +148,10 @@ class Writer:
         for table in TABLES:
             ops: Ops[Any] = getattr(delta, f"{table}s")
             self._close(table, ops, delta.system)
+        self.kept_words.update(
+            (self.names.entities[v.entity], wording(v.properties, self.writers.cls(v.cls).searchable))
+            for v in delta.versions.close
+        )
         self.records(delta.records.insert)
         self.claims(delta.claims.insert)
         self.versions(delta.versions.insert)
@@ -179,6 +166,7 @@ class Writer:
         for record in delta.records.insert:
             ids += (record.entity, record.home) if record.entity != record.home else (record.entity,)
         ids += [version.entity for version in delta.versions.insert]
+        ids += [version.entity for version in delta.versions.close]
         ids += self.entities_of_edges(delta.edges.insert)
         ids += [identifier.entity for identifier in delta.identifiers.insert]
         self.names.mint(ids)
@@ -263,13 +251,13 @@ class Writer:
         self.sequence[name] = first + count
         return first
 
-    def versions(self, rows: Sequence[VersionRow]) -> None:
+    def versions(self, rows: Sequence[VersionRow], *, index_words: bool = True) -> None:
         if not rows:
             return
         entities, attribution = self.names.entities, self.names.attribution
         at = self._take("version", len(rows))
         statements: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        words: list[tuple[int, str]] = []
+        said: list[tuple[int, Wording]] = []
         boxes: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         some: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         for v in rows:
@@ -280,9 +268,9 @@ class Writer:
                 (row, how.number, entities[v.entity], v.entity, v.valid_from, v.valid_to, v.system_from, v.system_to,
                  v.level_from, v.level_to, int(v.mentioned), attribution(v.sources), *how.values(v.properties))
             )  # fmt: skip
-            text = tokens_of(tuple(searchable_values(v.properties, how.searchable)))
-            if text:
-                words.append((row, text))
+            words = entities[v.entity], wording(v.properties, how.searchable)
+            if words not in self.kept_words:
+                said.append(words)
             for name, column in how.boxed:
                 if name in v.properties:
                     boxes[column].append((row, *bounds(str(v.properties[name]))))
@@ -290,8 +278,8 @@ class Writer:
                 some[column].extend((value, row) for value in v.properties.get(name, ()))  # type: ignore[union-attr]
         for statement, values in statements.items():
             self.db.executemany(statement, values)
-        if words:
-            self.db.executemany("insert into words (rowid, tokens) values (?, ?)", words)
+        if index_words:
+            write_words(self.db, said, self.names.fresh)
         for column, found in boxes.items():
             self.db.executemany(
                 f"insert into box_{column} (row, west, south, east, north) values (?, ?, ?, ?, ?)", found

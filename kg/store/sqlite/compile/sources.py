@@ -12,6 +12,7 @@ from kg.query import algebra as a
 from kg.query.text import query_tokens
 from kg.store.sqlite.compile.context import From, Row
 from kg.store.sqlite.layout import ROW_BITS
+from kg.store.sqlite.words import ENTRY_BITS
 
 if TYPE_CHECKING:
     from kg.schema.types import Relation
@@ -205,5 +206,7 @@ def match(c: Compiler, s: a.Match, at: At) -> From:
     if hole.kind == "scan":
         return From(f"version {v}", where, row, keys=(f"{v}.row",))
     f = c.names.fresh("f")
-    tables = f"words {f} cross join version {v} on {v}.row = {f}.rowid"
-    return From(tables, [f"{f}.words match {c.params.add(hole, by=query_tokens)}", *where], row, keys=(f"{v}.row",))
+    asked = c.params.add(hole, by=query_tokens)
+    found = f"(select distinct rowid >> {ENTRY_BITS} as entity from words where words match {asked})"
+    tables = f"{found} {f} cross join version {v} on {v}.entity = {f}.entity"
+    return From(tables, where, row, keys=(f"{v}.row",))

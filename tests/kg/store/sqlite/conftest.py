@@ -54,7 +54,7 @@ class Filled:
 
 
 def fill(schema: Schema, rows: Rows, latest: int = LATEST) -> Filled:
-    db = connect(":memory:", create=True)
+    db = connect(":memory:", writer=True)
     register_cursor(db, CODEC)
     with writing(db):
         migrations.create(db)
