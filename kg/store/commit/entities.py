@@ -32,6 +32,7 @@ class Entities:
         self.new: dict[str, list[VersionRow]] = {}
         self.old_identifiers: dict[str, list[IdentifierRow]] = {}
         self.new_identifiers: dict[str, list[IdentifierRow]] = {}
+        self.done: set[str] = set()  # entities whose rows are in the delta already (`kg.store.commit.plain`)
 
     def affected(self) -> set[str]:
         """Entities that a changed line or record fact belongs to, before or after."""
@@ -43,7 +44,7 @@ class Entities:
                     keys.add(key)
         out = {row.entity for key in keys for row in w.records[key]}
         out.update(row.entity for key in keys for row in w.stored_records.get(key, ()))
-        return out
+        return out - self.done
 
     def recompute(self, entities: Iterable[str]) -> None:
         """Resolve each from the claims of all its records."""
@@ -135,7 +136,7 @@ class Entities:
         for key, mine in by_key.items():
             if not w.schema.schemes[key[0]].identifying:
                 continue
-            others = [row for row in found.get(key, ()) if row.entity not in self.new]
+            others = [row for row in found.get(key, ()) if row.entity not in self.new_identifiers]
             if len(mine) + len(others) < 2:
                 continue
             for i, row in enumerate(mine):
@@ -191,7 +192,7 @@ class Entities:
         """Entities whose time of existence differs at some level, brand-new ones left out."""
         out = set()
         for entity, rows in self.new.items():
-            if entity in self.w.minted:
+            if entity in self.w.minted or entity in self.done:
                 continue
             before, after = self.old.get(entity, []), rows
             levels = {level for r in (*before, *after) for level in (r.level_from, r.level_to)}
@@ -202,15 +203,16 @@ class Entities:
     def write(self, delta: Delta, system: int) -> None:
         """Put the differences into the delta; check what is new."""
         for entity, rows in self.new.items():
+            if entity in self.done:
+                continue
             old = self.old.get(entity)
             if old is None and len(rows) == 1:
                 self._write_fresh(entity, rows[0], delta, system)
                 continue
             changed = difference(old or [], rows, system, valid_key, same_version)
-            if self.check is not None:
-                for row in changed.insert:
-                    if not row.mentioned and row.system_to == OPEN:
-                        self._refuse(row, self.check(row))
+            for row in changed.insert:
+                if row.system_to == OPEN:
+                    self.refuse_misshapen(row)
             delta.versions.take(changed)
             held = self.new_identifiers[entity]
             before = self.old_identifiers.get(entity, [])
@@ -220,14 +222,15 @@ class Entities:
     def _write_fresh(self, entity: str, row: VersionRow, delta: Delta, system: int) -> None:
         """The common case: an entity of which nothing was stored, with one version."""
         row.system_from = system
-        if self.check is not None and not row.mentioned:
-            self._refuse(row, self.check(row))
+        self.refuse_misshapen(row)
         delta.versions.insert.append(row)
         for held in self.new_identifiers[entity]:
             held.system_from = system
             delta.identifiers.insert.append(held)
 
-    def _refuse(self, row: VersionRow, problem: str) -> None:
+    def refuse_misshapen(self, row: VersionRow) -> None:
+        """ValidationError for a version that does not keep to its class's shape; a mere mention need not."""
+        problem = "" if self.check is None or row.mentioned else self.check(row)
         if problem:
             raise ValidationError(
                 f"The entity would not keep to its shape {row.cls}: {problem}", where=self._names(row.entity),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import JingweiError, NotFound, StaleExpectation, ValidationError
@@ -17,6 +18,7 @@ from kg.model.lines import Segment
 from kg.model.rows import ClaimRow, RelationClaimRow
 from kg.store.commit.entities import Entities, moved, moved_keys
 from kg.store.commit.log import RETRACT, stands
+from kg.store.commit.plain import Plain
 from kg.store.commit.relations import Relations
 from kg.store.commit.retract import retract
 from kg.store.commit.rows import Delta
@@ -47,11 +49,33 @@ def plan(
     ValidationError and StaleExpectation; then nothing may be written.
     """
     _expectations(change_set, reading, system)
+    try:
+        return _plan(change_set, reading, schema, system, check, plain=True)
+    except (_Entangled, JingweiError):  # which of several faults is named is for the general way to say
+        return _plan(change_set, reading, schema, system, check, plain=False)
+
+
+class _Entangled(Exception):
+    """Entities are to be merged, those of plain puts perhaps among them."""
+
+
+def _plan(
+    change_set: ChangeSet,
+    reading: Reading,
+    schema: Schema,
+    system: int,
+    check: Callable[[VersionRow], str] | None,
+    *,
+    plain: bool,
+) -> Delta:
+    """The plan; with or without the short way for puts that are alone, which changes nothing in it."""
     working = Working(schema, reading, change_set.run, change_set.sources)
     statements = Statements(working)
     statements.prefetch(change_set.changes)
     entities = Entities(working, check)
     _rerank(working)
+    delta = Delta(system, sources=working.new_sources)
+    alone = Plain(change_set.changes, statements, entities, delta) if plain else None
     outcomes: list[str] = []
     ids: list[str] = []
     for number, change in enumerate(change_set.changes):
@@ -59,7 +83,8 @@ def plan(
         try:
             if isinstance(change, Put):
                 _known_class(schema, change.cls)
-                outcome, entity = statements.put(change, where)
+                done = alone.take(change) if alone else None
+                outcome, entity = done or statements.put(change, where)
                 ids.append(entity)
             else:
                 outcome = _other(change, statements, working, where)
@@ -67,12 +92,13 @@ def plan(
             error.where = error.where or where
             raise
         outcomes.append(outcome)
-    delta = Delta(system, sources=working.new_sources)
     entities.recompute(entities.affected())
     for _ in range(len(entities.new) + 1):
         merges = entities.collisions()
         if not merges:
             break
+        if entities.done:
+            raise _Entangled
         for survivor, loser, level in merges:
             _merge(working, Merge(survivor, loser, level))
         entities.recompute(entities.affected() | entities.new.keys())
@@ -81,6 +107,8 @@ def plan(
     clipped = Relations(working, entities).write(delta, system)
     _write_lines(working, delta, system)
     _write_affirmations(working, statements, delta)
+    delta.versions.insert.sort(key=_entity)
+    delta.claims.insert.sort(key=_record)
     delta.receipt = Receipt(
         read=len(outcomes),
         loaded=outcomes.count(LOADED),
@@ -92,6 +120,10 @@ def plan(
         clipped=tuple(clipped),
     )
     return delta
+
+
+_entity = attrgetter("entity")
+_record = attrgetter("source", "local")
 
 
 def _known_class(schema: Schema, name: str) -> None:

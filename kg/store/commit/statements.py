@@ -28,6 +28,7 @@ class Statements:
     def __init__(self, working: Working) -> None:
         self.w = working
         self.affirmed: list[tuple[int, bool]] = []  # (claim row id, relation?)
+        self.candidates: dict[RecordKey, str] = {}  # the ids that records at first sight get, unless these are taken
 
     # ------------------------------------------------------------ prefetch
 
@@ -53,18 +54,16 @@ class Statements:
         w.fetch_lines(keys)
         w.fetch_holders(identifiers)
         ids.update(row.entity for key in identifiers for row in w.stored_holders[key])
-        ids.update(self._candidates(changes))
-        w.fetch_members(ids)
-        w.fetch_records({RecordKey("", entity) for entity in ids})
-        self._prefetch_relations(changes)
-
-    def _candidates(self, changes: tuple[Change, ...]) -> Iterator[str]:
-        """The ids that records at first sight will be given, unless these are taken."""
         for change in changes:
-            if isinstance(change, Put) and change.entity is None and not self.w.records[change.record]:
+            if isinstance(change, Put) and change.entity is None and not w.records[change.record]:
                 first = next(iter(self._identifying(change)), None)
                 named = ("identifier", *first[1:]) if first else ("record", *change.record)
-                yield entity_id(*named)
+                self.candidates[change.record] = entity_id(*named)
+        ids.update(self.candidates.values())
+        w.fetch_members(ids)
+        if not all(type(change) is Put and change.entity is None for change in changes):
+            w.fetch_records({RecordKey("", entity) for entity in ids})
+        self._prefetch_relations(changes)
 
     def _identifying(self, put: Put) -> Iterator[tuple[str, str, str]]:
         """(property, scheme, value) of each identifier that finds entities."""
@@ -90,6 +89,10 @@ class Statements:
         if pairs:
             found = self.w.reading.relation_claims_between(pairs)
             self.w.adopt_relation(row for rows in found.values() for row in rows)
+
+    def level_of(self, change: Put | Relate) -> int:
+        """The level of what a change claims."""
+        return self._level(change.record.source if isinstance(change, Put) else change.source, change.level)
 
     def _level(self, source: str, level: int | None) -> int:
         return level if level is not None else self.w.source(source).level

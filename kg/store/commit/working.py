@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import IdentityConflict, NotFound
@@ -148,7 +149,11 @@ class Working:
             return
         found = self.reading.records(missing)
         for key in missing:
-            self._adopt(key, found.get(key, []))
+            rows = found.get(key)
+            if rows:
+                self._adopt(key, rows)
+            else:
+                self.records[key] = []
 
     def fetch_members(self, entities: Iterable[str]) -> None:
         """Know all records of these entities (and those that once were theirs)."""
@@ -336,7 +341,8 @@ class Working:
         stored = {k for k in missing if self.stored_records.get(k)}
         found = self.reading.claims(stored) if stored else {}
         for key in missing:
-            self.lines[key] = claim_lines(found.get(key, ()))
+            rows = found.get(key)
+            self.lines[key] = claim_lines(rows) if rows else {}
 
     def record_lines(self, key: RecordKey) -> dict[int, Line]:
         lines = self.lines.get(key)
@@ -403,9 +409,12 @@ def relation_claim_lines(rows: Iterable[RelationClaimRow]) -> dict[int, Line]:
     return _lines(rows, relates_of)
 
 
+_valid_from = attrgetter("valid_from")
+
+
 def _lines(rows: Iterable[Any], payload_of: Callable[[Any], Any]) -> dict[int, Line]:
     out: dict[int, Line] = {}
-    for row in sorted(rows, key=lambda r: r.valid_from):
+    for row in sorted(rows, key=_valid_from):
         line = out.setdefault(row.level, Line([], {}))
         line.segments.append(Segment(row.valid_from, row.valid_to, payload_of(row), row.anchors, row.row))
         line.stored[row.row] = row

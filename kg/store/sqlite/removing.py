@@ -94,6 +94,7 @@ class Eraser:
         if not rows:
             return
         asked = (keys_json(rows),)
+        entities: list[int] = []
         listed = "in (select value from json_each(?))"
         if table == "version":
             entities = [e for (e,) in self.db.execute(f"select distinct entity from version where row {listed}", asked)]

@@ -1,0 +1,262 @@
+"""Puts that nothing else in the ChangeSet has to do with: their rows are made at once.
+
+Most puts of a load are alone: the record is new, nobody knows its identifiers and no other change names it; or it is
+the only one of its entity and says the same again, or something else from some instant on. Then claims need no
+weighing, lines no algebra and identifiers no comparison. What is made is what the general way makes
+(tests/kg/store/test_plain.py compares them). A put that may not be alone is left to it, and so is the whole ChangeSet
+where anything fails.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kg.model.changes import ByIdentifier, ByRecord, Put, RecordKey, Relate
+from kg.model.intervals import OPEN
+from kg.model.rows import ClaimRow, IdentifierRow, RecordRow, VersionRow
+from kg.store.commit.statements import LOADED, UNCHANGED
+from kg.store.commit.working import OWN, Says
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kg.model.changes import Change, Value
+    from kg.model.lines import Segment
+    from kg.store.commit.entities import Entities
+    from kg.store.commit.rows import Delta
+    from kg.store.commit.statements import Statements
+    from kg.store.commit.working import Line
+
+Identifiers = tuple[tuple[str, str], ...]
+"""(scheme, value) of each identifier."""
+
+
+class Known(NamedTuple):
+    """A put of a record that is stored: what it says, and the segment that says the same or changes."""
+
+    entity: str
+    line: Line
+    segment: Segment[Any]
+    says: Any
+
+
+class Plain:
+    """The puts of one ChangeSet that are alone: `take` says whether a put was one, and then it is done."""
+
+    def __init__(self, changes: tuple[Change, ...], statements: Statements, entities: Entities, delta: Delta) -> None:
+        self.w = statements.w
+        self.statements = statements
+        self.entities = entities
+        self.delta = delta
+        self._fresh: dict[RecordKey, Identifiers] = {}
+        self._known: dict[RecordKey, Known] = {}
+        self._versions: dict[str, list[VersionRow]] = {}
+        levels = {statements.level_of(change) for change in changes if isinstance(change, Put | Relate)}
+        eligible = all((type(change) is Put and change.entity is None) or type(change) is Relate for change in changes)
+        if eligible and len(levels) == 1 and not self.w.reranked:
+            self.level = levels.pop()
+            self._choose(changes)
+
+    # ------------------------------------------------------------ which are alone
+
+    def _choose(self, changes: tuple[Change, ...]) -> None:
+        w = self.w
+        puts: list[tuple[Put, Identifiers]] = []
+        named: set[object] = set()  # by relations so far: an unknown end becomes a stub, which would come first
+        early: set[RecordKey] = set()
+        for change in changes:
+            if type(change) is Put:
+                puts.append((change, self._identifiers(change.cls, change.properties)))
+                if change.record in named:
+                    early.add(change.record)
+            elif type(change) is Relate:
+                for ref in (change.start, change.end, *change.properties.values()):
+                    if type(ref) is ByRecord:
+                        named.add(RecordKey(ref.source, ref.local))
+                    elif type(ref) is ByIdentifier:
+                        named.add((ref.scheme, ref.value))
+        count = Counter([put.record for put, _ in puts])
+        values = Counter([one for _, held in puts for one in held])
+        entangled = {
+            row.entity
+            for put, held in puts
+            for one in held
+            for row in w.stored_holders.get(one, ())
+            if all(row.entity != r.entity for r in w.records[put.record])
+        }
+        known: list[Put] = []
+        for put, held in puts:
+            key = put.record
+            if count[key] > 1 or put.patch or key in early or any(values[one] > 1 or one in named for one in held):
+                continue
+            if w.records[key]:
+                known.append(put)
+            elif self._unheard(key, held):
+                self._fresh[key] = held
+        self._choose_known(known, entangled)
+
+    def _identifiers(self, cls: str, properties: Mapping[str, Value | None]) -> Identifiers:
+        out: list[tuple[str, str]] = []
+        for name, scheme in self.w.schemes.get(cls, ()):
+            value = properties.get(name)
+            if value is not None:
+                out += [(scheme, str(one)) for one in value] if type(value) is tuple else [(scheme, str(value))]
+        return tuple(out)
+
+    def _unheard(self, key: RecordKey, held: Identifiers) -> bool:
+        """Whether nobody has its identifiers or its id, not even in the past or above what the writer sees."""
+        w = self.w
+        entity = self.statements.candidates.get(key)
+        if entity is None or entity in w.by_entity or entity in w.minted:
+            return False
+        return not any(w.stored_holders.get(one) for one in held)
+
+    def _choose_known(self, puts: list[Put], entangled: set[str]) -> None:
+        """Those whose record is all that is known of its entity, at the one level."""
+        w = self.w
+        alone: list[tuple[Put, str]] = []
+        for put in puts:
+            rows = w.records[put.record]
+            row = rows[0]
+            if len(rows) == 1 and row.level_from == self.level and row.level_to == OPEN and row.entity not in entangled:
+                alone.append((put, row.entity))
+        w.fetch_members(entity for _, entity in alone)
+        w.fetch_lines([RecordKey(OWN, entity) for _, entity in alone if len(w.by_entity[entity]) > 1])
+        changing: list[str] = []
+        for put, entity in alone:
+            lines = w.record_lines(put.record)
+            line = lines.get(self.level)
+            if line is None or len(lines) > 1 or not self._single(put.record, entity):
+                continue
+            properties = _without_none(put.properties)
+            says: Any = Says(put.cls, properties, put.confidence, put.stated, put.mentioned, w.run)
+            segment = _segment(put, line)
+            if segment is None:
+                continue
+            if segment.payload == says:
+                if (segment.start, segment.end) == put.valid:
+                    self._known[put.record] = Known(entity, line, segment, says)
+            elif (segment.start < put.valid.start or len(line.segments) == 1) and self._only_values_change(
+                segment.payload, says
+            ):
+                self._known[put.record] = Known(entity, line, segment, says)
+                changing.append(entity)
+        if changing:
+            self._versions = w.reading.versions(changing)
+
+    def _only_values_change(self, was: Any, says: Any) -> bool:
+        """Whether the resolved version differs, and its class and identifiers do not."""
+        if was.cls != says.cls or (was.properties == says.properties and was.mentioned == says.mentioned):
+            return False
+        return all(was.properties.get(name) == says.properties.get(name) for name, _ in self.w.schemes[was.cls])
+
+    def _single(self, key: RecordKey, entity: str) -> bool:
+        """Whether the entity has no other record, but for one that stands for its id and says nothing."""
+        keys = self.w.by_entity[entity]
+        own = RecordKey(OWN, entity)
+        return len(keys) == 1 or (len(keys) == 2 and own in keys and own != key and not self.w.record_lines(own))
+
+    # ------------------------------------------------------------ what they become
+
+    def take(self, put: Put) -> tuple[str, str] | None:
+        """(outcome, entity id); None where the put is not alone."""
+        key = put.record
+        held = self._fresh.get(key)
+        if held is not None:
+            return self._first(put, held)
+        known = self._known.get(key)
+        if known is None:
+            return None
+        outcome = self._again(put, known)
+        if outcome:
+            for one in self._identifiers(put.cls, put.properties):
+                self.w.note_holder(one, known.entity, *put.valid, self.level)
+        return (outcome, known.entity) if outcome else None
+
+    def _first(self, put: Put, held: Identifiers) -> tuple[str, str]:
+        w, delta, level = self.w, self.delta, self.level
+        key, (start, end), system = put.record, put.valid, delta.system
+        entity = self.statements.candidates[key]
+        w.records[key] = [RecordRow(key.source, key.local, entity, entity, level, OPEN)]
+        w.changed_records.add(key)
+        w.by_entity[entity] = {key}
+        w.minted.add(entity)
+        says: Any = Says(put.cls, _without_none(put.properties), put.confidence, put.stated, put.mentioned, w.run)
+        row = self._version(entity, key.source, says, start, end)
+        self.entities.new[entity] = [row]
+        self.entities.done.add(entity)
+        delta.claims.insert.append(self._claim(key, says, start, end))
+        if held:
+            rows = [IdentifierRow(scheme, value, entity, start, end, level, OPEN, system) for scheme, value in held]
+            self.entities.new_identifiers[entity] = rows
+            delta.identifiers.insert += rows
+            for one in held:
+                w.note_holder(one, entity, start, end, level)
+        return LOADED, entity
+
+    def _again(self, put: Put, known: Known) -> str:
+        """The record says the same, or something else from an instant within its last segment on."""
+        delta, segment, says = self.delta, known.segment, known.says
+        key, (start, end) = put.record, put.valid
+        was: Any = segment.payload
+        if was == says:
+            if was.run != self.w.run:
+                self.statements.affirmed.append((segment.row, False))
+            return UNCHANGED
+        rows = self._versions.get(known.entity, [])
+        old = next((r for r in rows if r.valid_from <= segment.start and r.valid_to == end), None)
+        if old is None or (segment.start == start and old.valid_from != start):
+            return ""
+        if any((r.level_from, r.level_to) != (self.level, OPEN) for r in rows):  # divided by what is gone since
+            return ""
+        delta.versions.close.append(old)
+        stored = known.line.stored[segment.row]
+        delta.claims.close.append(stored)
+        new = [row for row in rows if row is not old]
+        if segment.start < start:
+            new.append(self._version(known.entity, key.source, was, old.valid_from, start))
+            delta.claims.insert.append(self._claim(key, was, segment.start, start))
+        new.append(self._version(known.entity, key.source, says, start, end))
+        delta.claims.insert.append(self._claim(key, says, start, end))
+        self.entities.new[known.entity] = new
+        self.entities.done.add(known.entity)
+        return LOADED
+
+    def _version(self, entity: str, source: str, says: Any, start: int, end: int) -> VersionRow:
+        row = VersionRow(
+            entity, says.cls, says.properties, {"": source}, start, end, self.level, OPEN, self.delta.system, OPEN,
+            says.mentioned,
+        )  # fmt: skip
+        self.entities.refuse_misshapen(row)
+        self.delta.versions.insert.append(row)
+        return row
+
+    def _claim(self, key: RecordKey, says: Any, start: int, end: int) -> ClaimRow:
+        return ClaimRow(
+            key.source, key.local, says.cls, says.properties, start, end, self.level, says.confidence, says.stated,
+            says.mentioned, says.run, (), self.delta.system,
+        )  # fmt: skip
+
+
+def _without_none(properties: Mapping[str, Value | None]) -> dict[str, Value]:
+    return {name: value for name, value in properties.items() if value is not None}
+
+
+def _segment(put: Put, line: Line) -> Segment[Any] | None:
+    """The stored segment that the put says again, replaces as the only one, or takes the end of; else None.
+
+    None also where a statement's start was lost in it by coalescing: the general way remembers those.
+    """
+    segments = line.segments
+    start, end = put.valid
+    for segment in reversed(segments):
+        if segment.start <= start:
+            break
+    else:
+        return None
+    if segment.anchors or not segment.row:
+        return None
+    if segment.start == start and segment.end == end:
+        return segment
+    return segment if segment is segments[-1] and start < segment.end == end else None
