@@ -248,15 +248,9 @@ def _segment(put: Put, line: Line) -> Segment[Any] | None:
 
     None also where a statement's start was lost in it by coalescing: the general way remembers those.
     """
-    segments = line.segments
     start, end = put.valid
-    for segment in reversed(segments):
-        if segment.start <= start:
-            break
-    else:
+    found: Segment[Any] | None = next((s for s in reversed(line.segments) if s.start <= start), None)
+    if found is None or found.anchors or not found.row or found.end != end or start >= end:
         return None
-    if segment.anchors or not segment.row:
-        return None
-    if segment.start == start and segment.end == end:
-        return segment
-    return segment if segment is segments[-1] and start < segment.end == end else None
+    whole, last = found.start == start, found is line.segments[-1]
+    return found if whole or last else None

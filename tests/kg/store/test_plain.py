@@ -73,7 +73,8 @@ def other(rng: Random, ids: list[str]) -> Change:
         stub = rng.choice(["Firm", "Firm", ""])
         return Relate(key.source, "supplies", ref(rng, ids), ref(rng, ids), {"grade": "x"}, valid, stub=stub)
     if kind == 6 and len(ids) > 1:
-        return Merge(*rng.sample(ids, 2), rng.choice([0, 0, 1]))
+        survivor, loser = rng.sample(ids, 2)
+        return Merge(survivor, loser, rng.choice([0, 0, 1]))
     if kind == 7:
         return Split((key,), apart=rng.random() < 0.5)
     if kind == 8:
