@@ -28,6 +28,7 @@ for command in (
     stores.export,
     stores.backup,
     stores.restore,
+    stores.copy,
     stores.check,
     changing.retract,
     changing.erase,

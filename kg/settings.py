@@ -50,7 +50,8 @@ class Settings(BaseModel):
 
     store: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+]*:")] = Field(
         default="sqlite:///jingwei.db",
-        description="The store, as a URL: `sqlite:///park.db`, `sqlite:////srv/park.db` or `memory:`.",
+        description="The store, as a URL: `sqlite:///park.db`, `sqlite:////srv/park.db`, `memory:`, or a Neo4j server: "
+        "`neo4j://host:7687`, `neo4j+s://host:7687` with TLS, `bolt://…` without routing. No credentials in it.",
     )
     ontology: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = Field(
         default=(),
@@ -94,6 +95,17 @@ class Settings(BaseModel):
         description="Key that seals page cursors, at least 16 characters. When unset, one is generated and kept beside "
         "the store; set it where several processes serve one store.",
     )
+    neo4j_user: str = Field(default="", description="User at the Neo4j server; unset, none is named.")
+    neo4j_password: SecretStr | None = Field(default=None, description="That user's password. It is never logged.")
+    neo4j_database: str = Field(
+        default="", description="Database of the Neo4j server that is the store; unset, the user's home database."
+    )
+    neo4j_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authority that signed the Neo4j server's certificate, where the system does not "
+        "know it; the URL is then `neo4j://` or `bolt://`, and the connection encrypted all the same.",
+    )
+    neo4j_pool: int = Field(default=50, ge=2, description="Most connections of one process to the Neo4j server.")
     type_prefix: Annotated[str, Field(pattern=r"^([A-Z][A-Za-z0-9]*)?$")] = Field(
         default="",
         description="Put before every GraphQL type name, for a supergraph in which `Product` or `Event` collide.",
@@ -261,7 +273,7 @@ def _refused(error: ValidationError, sources: Mapping[str, str]) -> SettingsErro
     name = str(first["loc"][0]) if first["loc"] else "demo"
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
     # The value of a secret must not reach a log.
-    shown = None if name.endswith("secret") or not first["loc"] else first["input"]
+    shown = None if name.endswith(("secret", "password")) or not first["loc"] else first["input"]
     return SettingsError(
         f"A setting is refused: {reason[:1].lower()}{reason[1:]}",
         where=sources.get(name, "default"),

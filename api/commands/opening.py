@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from kg.store.base import Store
 
 StoreOption = Annotated[
-    str | None, typer.Option("--store", "-s", help="sqlite:///park.db or memory:. Default: the setting `store`.")
+    str | None,
+    typer.Option(
+        "--store", "-s", help="sqlite:///park.db, neo4j://host:7687 or memory:. Default: the setting `store`."
+    ),
 ]
 OntologyOption = Annotated[
     list[Path] | None,
@@ -57,7 +60,7 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[S
     from kg.store.open import open_store
 
     _place(settings.store, create=create)
-    async with await open_store(settings.store, schema_of(settings), create=create) as store:
+    async with await open_store(settings.store, schema_of(settings), create=create, settings=settings) as store:
         if settings.cursor_secret is not None:
             store.cursor_secret = sha256(settings.cursor_secret.get_secret_value().encode()).digest()
         yield store

@@ -1,9 +1,10 @@
-"""Commands on a store as a whole: init, check, backup, restore, export."""
+"""Commands on a store as a whole: init, check, backup, restore, copy, export."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path  # noqa: TC003  # typer reads the annotations
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
@@ -78,6 +79,24 @@ def restore(
             return (await opened_store.clock()).seq
 
     typer.echo(f"restored {run(work())} commits")
+
+
+def copy(
+    source: Annotated[str, typer.Option("--from", help="URL of the store to read.")],
+    target: Annotated[str, typer.Option("--to", help="URL of the store to fill; it must be empty.")],
+    ontology: OntologyOption = None,
+) -> None:
+    """Copy a store into another one, of any kind: claims, both clocks, receipts and erasures. 复制存储。"""
+
+    async def work(archive: Path) -> int:
+        async with opened(settings_of(source, ontology)) as read:
+            await read.backup(archive)
+        async with opened(settings_of(target, ontology), create=True) as filled:
+            await filled.restore(archive)
+            return (await filled.clock()).seq
+
+    with TemporaryDirectory(prefix="jingwei-copy-") as folder:
+        typer.echo(f"copied {run(work(Path(folder) / 'archive'))} commits")
 
 
 def export(

@@ -21,6 +21,11 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "demo": ("true", True),
     "grants": ("grants.toml", Path("grants.toml")),
     "cursor_secret": ("0123456789abcdef", "0123456789abcdef"),
+    "neo4j_user": ("jingwei", "jingwei"),
+    "neo4j_password": ("hush", "hush"),
+    "neo4j_database": ("park", "park"),
+    "neo4j_ca": ("/etc/ca.pem", Path("/etc/ca.pem")),
+    "neo4j_pool": ("4", 4),
     "type_prefix": ("Park", "Park"),
     "field_prefix": ("park", "park"),
     "max_depth": ("3", 3),
@@ -43,6 +48,7 @@ REFUSED: dict[str, str] = {
     "port": "65536",
     "demo": "perhaps",
     "cursor_secret": "short",
+    "neo4j_pool": "1",
     "type_prefix": "park",
     "field_prefix": "Park",
     "max_depth": "0",
@@ -61,7 +67,7 @@ REFUSED: dict[str, str] = {
 
 def plain(settings: Settings, name: str) -> object:
     value = getattr(settings, name)
-    return value.get_secret_value() if name == "cursor_secret" and value is not None else value
+    return value.get_secret_value() if name in {"cursor_secret", "neo4j_password"} and value is not None else value
 
 
 def test_every_setting_is_described_and_has_an_example() -> None:

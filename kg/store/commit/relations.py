@@ -165,9 +165,7 @@ class Relations:
             starts = [k for k, _ in w.members(start)]
             ends = [k for k, _ in w.members(end)]
             pairs.update((relation, a, b) for a in starts for b in ends)
-        if pairs:
-            found = w.reading.relation_claims_between(pairs)
-            w.adopt_relation(row for rows in found.values() for row in rows)
+        w.fetch_pairs(pairs)
 
     def _contributions(self, wanted: set[str]) -> dict[str, list[Claim]]:
         w = self.w

@@ -86,9 +86,7 @@ class Statements:
                 ]
                 if ends[0] and ends[1]:
                     pairs.add((change.relation, ends[0], ends[1]))
-        if pairs:
-            found = self.w.reading.relation_claims_between(pairs)
-            self.w.adopt_relation(row for rows in found.values() for row in rows)
+        self.w.fetch_pairs(pairs)
 
     def level_of(self, change: Put | Relate) -> int:
         """The level of what a change claims."""

@@ -120,6 +120,7 @@ class Working:
         # relation claim lines
         self.relation_lines: dict[str, dict[int, Line]] = {}
         self.relation_meta: dict[str, RelationLine] = {}
+        self._pairs_read: set[tuple[str, RecordKey, RecordKey]] = set()
 
     # ------------------------------------------------------------ sources
 
@@ -376,11 +377,20 @@ class Working:
             )  # fmt: skip
             self.relation_lines[line] = relation_claim_lines(found)
 
+    def fetch_pairs(self, pairs: set[tuple[str, RecordKey, RecordKey]]) -> None:
+        """Know all lines of these relations between these records: none of theirs is asked for again."""
+        missing = pairs - self._pairs_read
+        if not missing:
+            return
+        self._pairs_read |= missing
+        found = self.reading.relation_claims_between(missing)
+        self.adopt_relation(row for rows in found.values() for row in rows)
+
     def relation_line(self, meta: RelationLine, level: int) -> Line:
         lines = self.relation_lines.get(meta.line)
         if lines is None:
-            found = self.reading.relation_claims((meta.line,))
-            self.adopt_relation(found.get(meta.line, ()))
+            if (meta.relation, meta.start, meta.end) not in self._pairs_read:
+                self.adopt_relation(self.reading.relation_claims((meta.line,)).get(meta.line, ()))
             lines = self.relation_lines.setdefault(meta.line, {})
             self.relation_meta.setdefault(meta.line, meta)
         line = lines.get(level)

@@ -15,6 +15,7 @@ from kg.store.neo4j.faults import faults, passing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from pathlib import Path
 
 SCHEMES: Final = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 _FIRST_PAUSE_SECONDS: Final = 0.02
@@ -25,16 +26,26 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to reach the server. `pool`: most connections of this process. Seconds: of one read, of one commit, of
-    waiting for a server that is away or busy."""
+    """How to reach the server.
+
+    `authority`: PEM file of who signed its certificate. `pool`: most connections of this process. Seconds: of one read,
+    of one commit, of waiting for a server that is away or busy.
+    """
 
     user: str = ""
     password: str = field(default="", repr=False)
     database: str | None = None
+    authority: Path | None = None
     pool: int = 50
     read_seconds: float = 60.0
     write_seconds: float = 600.0
     patience_seconds: float = 15.0
+
+
+def _encryption(authority: Path | None) -> dict[str, Any]:
+    if authority is None:
+        return {}
+    return {"encrypted": True, "trusted_certificates": neo4j.TrustCustomCAs(str(authority))}
 
 
 class Link:
@@ -72,6 +83,7 @@ class Link:
                     keep_alive=True,
                     notifications_min_severity=neo4j.NotificationMinimumSeverity.OFF,
                     telemetry_disabled=True,
+                    **_encryption(access.authority),
                 )
         return self._driver
 

@@ -69,6 +69,12 @@ def quoted(name: str) -> str:
     return f"`{name}`"
 
 
+def using(alias: str, label: str, *keys: str) -> str:
+    """A hint to seek by an index of the store's own. Without it, a plan made while the graph was empty scans: Neo4j
+    keeps such a plan for a while."""
+    return f"USING INDEX {alias}:{label if label.startswith('`') else quoted(label)}({', '.join(keys)})"
+
+
 def current(alias: str) -> str:
     """Test: a node or relation with system instants is what is known now."""
     return f"{alias}.systemTo IS NULL"

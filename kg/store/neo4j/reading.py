@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kg.model.changes import RecordKey
 from kg.store.neo4j import layout as names
 from kg.store.neo4j import values
-from kg.store.neo4j.layout import current
+from kg.store.neo4j.layout import current, using
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
     from kg.store.neo4j.layout import Layout
 
-_RECORD = f"MATCH (n:`{names.RECORD}`"
-_CLAIM = f"MATCH (n:`{names.CLAIM}`"
-_RELATION_CLAIM = f"MATCH (n:`{names.RELATION_CLAIM}`"
-_IDENTIFIER = f"MATCH (n:`{names.IDENTIFIER}`"
+_HELD = f"AND {current('n')}"
+
+
+def _seek(label: str, *keys: str) -> str:
+    """Nodes `n` whose first key is one of $keys."""
+    return f"UNWIND $keys AS key MATCH (n:`{label}`) {using('n', label, *keys)} WHERE n.{keys[0]} = key"
 
 
 class Work:
@@ -72,9 +74,7 @@ class WriteReading:
 
     def records(self, keys: Collection[RecordKey]) -> dict[RecordKey, list[RecordRow]]:
         out: dict[RecordKey, list[RecordRow]] = defaultdict(list)
-        for found in self._nodes(
-            f"UNWIND $keys AS key {_RECORD} {{record: key}}) WHERE {current('n')}", keys=_keys(keys)
-        ):
+        for found in self._nodes(f"{_seek(names.RECORD, 'record')} {_HELD}", keys=_keys(keys)):
             row = values.record_row(found)
             out[RecordKey(row.source, row.local)].append(row)
         return dict(out)
@@ -82,18 +82,17 @@ class WriteReading:
     def records_of(self, entities: Collection[str]) -> dict[str, list[RecordRow]]:
         out: dict[str, list[RecordRow]] = defaultdict(list)
         asked = sorted(entities)
-        for found in self._nodes(f"UNWIND $ids AS id {_RECORD} {{entity: id}}) WHERE {current('n')}", ids=asked):
-            out[found["entity"]].append(values.record_row(found))
-        for found in self._nodes(f"UNWIND $ids AS id {_RECORD} {{home: id}}) WHERE {current('n')}", ids=asked):
-            out[found["home"]].append(values.record_row(found))
+        for side in ("entity", "home"):
+            for found in self._nodes(f"{_seek(names.RECORD, side)} {_HELD}", keys=asked):
+                out[found[side]].append(values.record_row(found))
         return dict(out)
 
     def claims(self, keys: Collection[RecordKey]) -> dict[RecordKey, list[ClaimRow]]:
-        return self._claims(keys, f"WHERE {current('n')}")
+        return self._claims(keys, _HELD)
 
     def _claims(self, keys: Collection[RecordKey], held: str) -> dict[RecordKey, list[ClaimRow]]:
         out: dict[RecordKey, list[ClaimRow]] = defaultdict(list)
-        for found in self._nodes(f"UNWIND $keys AS key {_CLAIM} {{record: key}}) {held}", keys=_keys(keys)):
+        for found in self._nodes(f"{_seek(names.CLAIM, 'record')} {held}", keys=_keys(keys)):
             row = values.claim_row(found)
             out[RecordKey(row.source, row.local)].append(row)
         return dict(out)
@@ -101,7 +100,8 @@ class WriteReading:
     def versions(self, entities: Collection[str]) -> dict[str, list[VersionRow]]:
         out: dict[str, list[VersionRow]] = defaultdict(list)
         for found in self._nodes(
-            f"UNWIND $ids AS id MATCH (:`{names.ENTITY}` {{id: id}})-[:`{names.HAS_STATE}`]->(n) WHERE {current('n')}",
+            f"UNWIND $ids AS id MATCH (e:`{names.ENTITY}` {{id: id}})-[:`{names.HAS_STATE}`]->(n) "
+            f"{using('e', names.ENTITY, 'id')} WHERE {current('n')}",
             ids=sorted(entities),
         ):
             out[found["id"]].append(values.version_of(found))
@@ -110,24 +110,22 @@ class WriteReading:
     def identifiers(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[IdentifierRow]]:
         out: dict[tuple[str, str], list[IdentifierRow]] = defaultdict(list)
         asked = [values.identifier_key(*key) for key in sorted(keys)]
-        for found in self._nodes(f"UNWIND $keys AS key {_IDENTIFIER} {{key: key}}) WHERE {current('n')}", keys=asked):
+        for found in self._nodes(f"{_seek(names.IDENTIFIER, 'key')} {_HELD}", keys=asked):
             out[found["scheme"], found["value"]].append(values.identifier_row(found))
         return dict(out)
 
     def identifiers_of(self, entities: Collection[str]) -> dict[str, list[IdentifierRow]]:
         out: dict[str, list[IdentifierRow]] = defaultdict(list)
-        for found in self._nodes(
-            f"UNWIND $ids AS id {_IDENTIFIER} {{entity: id}}) WHERE {current('n')}", ids=sorted(entities)
-        ):
+        for found in self._nodes(f"{_seek(names.IDENTIFIER, 'entity')} {_HELD}", keys=sorted(entities)):
             out[found["entity"]].append(values.identifier_row(found))
         return dict(out)
 
     def revisions(self, entities: Collection[str]) -> dict[str, int]:
+        instants = "RETURN r.systemFrom AS opened, r.systemTo AS closed"
         found = self.work.ask(
-            f"UNWIND $ids AS id MATCH (e:`{names.ENTITY}` {{id: id}}) "
-            f"CALL (e) {{ MATCH (e)-[:`{names.HAS_STATE}`]->(r) RETURN r.systemFrom AS opened, r.systemTo AS closed "
-            f"UNION ALL MATCH (e)-[r]-(:`{names.ENTITY}`) RETURN r.systemFrom AS opened, r.systemTo AS closed }} "
-            "RETURN id, max(opened), max(closed)",
+            f"UNWIND $ids AS id MATCH (e:`{names.ENTITY}` {{id: id}}) {using('e', names.ENTITY, 'id')} "
+            f"CALL (e) {{ MATCH (e)-[:`{names.HAS_STATE}`]->(r) {instants} "
+            f"UNION ALL MATCH (e)-[r]-(:`{names.ENTITY}`) {instants} }} RETURN id, max(opened), max(closed)",
             ids=sorted(entities),
         )
         return {entity: max(opened, closed or opened) for entity, opened, closed in found}
@@ -135,13 +133,11 @@ class WriteReading:
     # ------------------------------------------------------------ relations
 
     def relation_claims(self, lines: Collection[str]) -> dict[str, list[RelationClaimRow]]:
-        return self._relation_claims(lines, f"WHERE {current('n')}")
+        return self._relation_claims(lines, _HELD)
 
     def _relation_claims(self, lines: Collection[str], held: str) -> dict[str, list[RelationClaimRow]]:
         out: dict[str, list[RelationClaimRow]] = defaultdict(list)
-        for found in self._nodes(
-            f"UNWIND $lines AS line {_RELATION_CLAIM} {{line: line}}) {held}", lines=sorted(lines)
-        ):
+        for found in self._nodes(f"{_seek(names.RELATION_CLAIM, 'line')} {held}", keys=sorted(lines)):
             out[found["line"]].append(values.relation_claim_row(found))
         return dict(out)
 
@@ -150,9 +146,10 @@ class WriteReading:
     ) -> dict[tuple[str, RecordKey, RecordKey], list[RelationClaimRow]]:
         out: dict[tuple[str, RecordKey, RecordKey], list[RelationClaimRow]] = defaultdict(list)
         asked = [(relation, values.record_key(a), values.record_key(b)) for relation, a, b in sorted(pairs)]
+        label = names.RELATION_CLAIM
         for found in self._nodes(
-            f"UNWIND $pairs AS pair {_RELATION_CLAIM}) WHERE n.start = pair[1] AND n.end = pair[2] "
-            f"AND n.relation = pair[0] AND {current('n')}",
+            f"UNWIND $pairs AS pair MATCH (n:`{label}`) {using('n', label, 'start', 'end')} "
+            f"WHERE n.start = pair[1] AND n.end = pair[2] AND n.relation = pair[0] {_HELD}",
             pairs=asked,
         ):
             row = values.relation_claim_row(found)
@@ -161,14 +158,14 @@ class WriteReading:
 
     def relation_claims_of(self, keys: Collection[RecordKey]) -> dict[RecordKey, list[RelationClaimRow]]:
         found: dict[RecordKey, dict[int, RelationClaimRow]] = defaultdict(dict)
-        asked = _keys(keys)
         wanted = set(keys)
+        referred = f"MATCH (f:`{names.REFERENCE}` {{record: key}})-[:`{names.REFERRED_BY}`]->(n)"
         for text in (
-            f"{_RELATION_CLAIM}) WHERE n.start = key AND n.end IS NOT NULL AND {current('n')}",
-            f"{_RELATION_CLAIM}) WHERE n.end = key AND {current('n')}",
-            f"MATCH (f:`{names.REFERENCE}` {{record: key}})-[:`{names.REFERRED_BY}`]->(n) WHERE {current('n')}",
+            f"{_seek(names.RELATION_CLAIM, 'start', 'end')} AND n.end IS NOT NULL {_HELD}",
+            f"{_seek(names.RELATION_CLAIM, 'end')} {_HELD}",
+            f"UNWIND $keys AS key {referred} {using('f', names.REFERENCE, 'record')} WHERE {current('n')}",
         ):
-            for node in self._nodes(f"UNWIND $keys AS key {text}", keys=asked):
+            for node in self._nodes(text, keys=_keys(keys)):
                 row = values.relation_claim_row(node)
                 for key in {row.start, row.end, *row.references.values()} & wanted:
                     found[key].setdefault(row.row, row)
@@ -180,8 +177,9 @@ class WriteReading:
             return out
         asked = sorted(edges)
         for relation in self.layout.schema.relations:
+            kind = self.layout.state_relation(relation)
             for place, start, end, found in self.work.ask(
-                f"UNWIND $edges AS edge MATCH (a)-[r:{self.layout.state_relation(relation)} {{edge: edge}}]->(b) "
+                f"UNWIND $edges AS edge MATCH (a)-[r:{kind} {{edge: edge}}]->(b) {using('r', kind, 'edge')} "
                 f"WHERE {current('r')} RETURN elementId(r), a.id, b.id, properties(r)",
                 edges=asked,
             ):
@@ -194,16 +192,16 @@ class WriteReading:
     # A claim's remainders keep its run, but every record and line of a run has a row that one of the run's own
     # commits wrote, is named in the statement log, or was stated again.
     def _of_run(self, label: str, what: str, run: str) -> list[str]:
-        node = f"MATCH (n:`{label}`)"
-        commits = f"MATCH (t:`{names.TX}` {{run: $run}})"
+        commits = f"MATCH (t:`{names.TX}` {{run: $run}}) MATCH (n:`{label}`)"
+        give = f"RETURN n.{what} AS key"
         return [
             key
             for (key,) in self.work.ask(
-                f"CALL () {{ {commits} {node} WHERE n.systemFrom = t.system RETURN n.{what} AS key "
-                f"UNION {commits} {node} WHERE n.systemTo = t.system RETURN n.{what} AS key "
-                f"UNION {node} WHERE n.logged = $run RETURN n.{what} AS key "
-                f"UNION MATCH (a:`{names.AFFIRMATION}` {{run: $run}})-[:`{names.AFFIRMS}`]->(n:`{label}`) "
-                f"RETURN n.{what} AS key }} RETURN key",
+                f"CALL () {{ {commits} {using('n', label, 'systemFrom')} WHERE n.systemFrom = t.system {give} "
+                f"UNION {commits} {using('n', label, 'systemTo')} WHERE n.systemTo = t.system {give} "
+                f"UNION MATCH (n:`{label}`) {using('n', label, 'logged')} WHERE n.logged = $run {give} "
+                f"UNION MATCH (a:`{names.AFFIRMATION}` {{run: $run}})-[:`{names.AFFIRMS}`]->(n:`{label}`) {give} }} "
+                "RETURN key",
                 run=run,
             )
         ]
@@ -233,13 +231,15 @@ class WriteReading:
 
     def records_of_source(self, source: str) -> list[RecordKey]:
         found = self.work.ask(
-            f"{_CLAIM}) WHERE n.source = $source RETURN DISTINCT n.local AS local ORDER BY local", source=source
+            f"MATCH (n:`{names.CLAIM}`) WHERE n.source = $source RETURN DISTINCT n.local AS local ORDER BY local",
+            source=source,
         )
         return [RecordKey(source, local) for (local,) in found]
 
     def lines_of_source(self, source: str) -> list[str]:
         found = self.work.ask(
-            f"{_RELATION_CLAIM}) WHERE n.source = $source RETURN DISTINCT n.line AS line ORDER BY line", source=source
+            f"MATCH (n:`{names.RELATION_CLAIM}`) WHERE n.source = $source RETURN DISTINCT n.line AS line ORDER BY line",
+            source=source,
         )
         return [line for (line,) in found]
 

@@ -9,6 +9,7 @@ from kg.model.intervals import MIN, OPEN
 from kg.store.archive import batches
 from kg.store.neo4j import layout as names
 from kg.store.neo4j import values
+from kg.store.neo4j.layout import using
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -166,7 +167,8 @@ class Writer:
                 else ""
             )
             await self._each(
-                f"MATCH (a:`{names.ENTITY}` {{id: r[0]}}) MATCH (b:`{names.ENTITY}` {{id: r[1]}}) "
+                f"MATCH (a:`{names.ENTITY}` {{id: r[0]}}) {using('a', names.ENTITY, 'id')} "
+                f"MATCH (b:`{names.ENTITY}` {{id: r[1]}}) {using('b', names.ENTITY, 'id')} "
                 f"CREATE (a)-[s:{self.layout.state_relation(relation)}]->(b) SET s = r[2]{also}",
                 sorted(found, key=lambda one: (one[0], one[1])),
             )
@@ -191,7 +193,7 @@ class Writer:
             groups[cls].append((entity, row))
         for cls, found in sorted(groups.items()):
             await self._each(
-                f"MATCH (e:`{names.ENTITY}` {{id: r[0]}}) WHERE e._row = r[1] "
+                f"MATCH (e:`{names.ENTITY}` {{id: r[0]}}) {using('e', names.ENTITY, 'id')} WHERE e._row = r[1] "
                 f"REMOVE e{self.layout.labels(cls)} SET e = {{id: e.id}}",
                 sorted(found),
             )
@@ -203,7 +205,8 @@ class Writer:
             groups[relation].append((edge, row))
         for relation, found in sorted(groups.items()):
             await self._each(
-                f"MATCH ()-[h:{self.layout.relation(relation)} {{edge: r[0]}}]->() WHERE h._row = r[1] DELETE h",
+                f"MATCH ()-[h:{self.layout.relation(relation)} {{edge: r[0]}}]->() "
+                f"{using('h', self.layout.relation(relation), 'edge')} WHERE h._row = r[1] DELETE h",
                 sorted(found),
             )
 
@@ -234,13 +237,16 @@ class Writer:
         if ticks.pivot < ticks.held_to:
             return
         due = await self.work.rows(
-            f"MATCH (b:`{names.BOUNDARY}`) WHERE b.at <= $pivot WITH b.at AS at, b.relation AS relation, b.id AS id, b "
+            f"MATCH (b:`{names.BOUNDARY}`) {using('b', names.BOUNDARY, 'at')} WHERE b.at <= $pivot "
+            "WITH b.at AS at, b.relation AS relation, b.id AS id, b "
             "DELETE b RETURN at, relation, id",
             pivot=ticks.pivot,
         )
         ticks.held_from = max([ticks.held_from, *(at for at, _, _ in due)])
         found = await self.work.rows(
-            f"MATCH (b:`{names.BOUNDARY}`) WHERE b.at > $at RETURN b.at AS at ORDER BY at LIMIT 1", at=ticks.pivot
+            f"MATCH (b:`{names.BOUNDARY}`) {using('b', names.BOUNDARY, 'at')} WHERE b.at > $at "
+            "RETURN b.at AS at ORDER BY at LIMIT 1",
+            at=ticks.pivot,
         )
         ticks.held_to = found[0][0] if found else OPEN
         await self.refresh_entities(sorted({id_ for _, relation, id_ in due if not relation}))
@@ -255,7 +261,7 @@ class Writer:
         """Copy the present of these entities anew from their states."""
         for some in batches(ids, BATCH):
             found = await self.work.rows(
-                f"UNWIND $ids AS id MATCH (e:`{names.ENTITY}` {{id: id}}) "
+                f"UNWIND $ids AS id MATCH (e:`{names.ENTITY}` {{id: id}}) {using('e', names.ENTITY, 'id')} "
                 f"OPTIONAL MATCH (e)-[:`{names.HAS_STATE}`]->(s) "
                 "WHERE s.systemTo IS NULL AND coalesce(s._levelFrom, 0) = 0 "
                 "AND s.validFrom <= $pivot AND s.validTo > $pivot "
@@ -278,9 +284,10 @@ class Writer:
     async def refresh_relations(self, relation: str, edges: Sequence[str]) -> None:
         """The same for relations of one type."""
         held, all_ = self.layout.relation(relation), self.layout.state_relation(relation)
-        await self._each(f"MATCH ()-[h:{held} {{edge: r}}]->() DELETE h", edges)
+        await self._each(f"MATCH ()-[h:{held} {{edge: r}}]->() {using('h', held, 'edge')} DELETE h", edges)
         await self._each(
-            f"MATCH (a)-[s:{all_} {{edge: r}}]->(b) WHERE s.systemTo IS NULL AND coalesce(s._levelFrom, 0) = 0 "
+            f"MATCH (a)-[s:{all_} {{edge: r}}]->(b) {using('s', all_, 'edge')} "
+            "WHERE s.systemTo IS NULL AND coalesce(s._levelFrom, 0) = 0 "
             f"AND s.validFrom <= $pivot AND s.validTo > $pivot CREATE (a)-[h:{held}]->(b) "
             "SET h = properties(s), h._levelTo = null",
             edges, pivot=self.ticks.pivot,
