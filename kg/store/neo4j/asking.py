@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from kg.errors import StoreBusy
+from kg.errors import QueryError, StoreBusy
 from kg.store.neo4j.commit import settle
 from kg.store.neo4j.gate import HEAD, Head, Statement, guarded
 
@@ -67,7 +67,14 @@ class Asker:
             head, cached = await self.head(), False
         tries = 0
         while True:
-            whole, answer = await self._whole(choose(head), head, cached=cached)
+            try:
+                statement = choose(head)
+            except QueryError:  # an instant that the Gate did not know of when it was last read, perhaps
+                if not cached:
+                    raise
+                head, cached = await self.head(), False
+                continue
+            whole, answer = await self._whole(statement, head, cached=cached)
             if whole:
                 return answer, head
             tries += 1
