@@ -14,6 +14,13 @@ Value: TypeAlias = "str | bool | int | float | tuple[str | bool | int | float, .
 """A property value in stored form (see `kg.schema.types.Datatype`); a tuple where the property is many-valued."""
 
 
+ABOUT = "jingwei"
+"""The source of facts about the graph itself: decisions, deliveries."""
+REVIEW = "jingwei:review"
+"""The source of choices among what others say: its claims decide the properties that they name, wherever something else
+says that the entity is; they give neither existence nor class."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Who claims. Resolution order: higher `priority` first; `level` is the least that reads its claims."""
@@ -89,6 +96,7 @@ class End:
     record: RecordKey
     valid: Interval
     level: int | None = None  # takes back claims of this level (None: the source's) and above
+    until_next: bool = False  # as in Put
 
 
 @dataclass(frozen=True, slots=True)

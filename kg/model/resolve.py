@@ -2,7 +2,8 @@
 
 Order between claims that hold at one instant: higher source priority, higher confidence, later own statement
 date, source id, then the claim of the higher level, then the record's local id. System time never decides, so
-that the order in which files were loaded leaves no trace. A mere mention (a stub) yields to any statement.
+that the order in which files were loaded leaves no trace. A mere mention (a stub) yields to any statement. A choice of
+a person (`REVIEW`) comes before all of them for the properties that it names, and says nothing else.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kg.model.changes import REVIEW
 from kg.model.intervals import MIN, Interval
 from kg.model.rows import EdgeRow, VersionRow
 
@@ -49,13 +51,15 @@ def versions(entity: str, claims: Sequence[Claim], schema: Schema) -> list[Versi
     """An entity's resolved rows, without system times; equal neighbours in valid time are one."""
     if len(claims) == 1:
         c = claims[0]
+        if c.source == REVIEW:
+            return []
         return [
             VersionRow(
                 entity, c.cls, c.properties, {"": c.source}, c.valid_from, c.valid_to, c.level_from, c.level_to,
                 mentioned=c.mentioned,
             )
         ]  # fmt: skip
-    if _one_line(claims):
+    if not any(c.source == REVIEW for c in claims) and _one_line(claims):
         return _plain(entity, claims)
     out: list[VersionRow] = []
     for low, high, active in _slabs(claims):
@@ -122,8 +126,8 @@ def _slabs(claims: Sequence[Claim]) -> Iterator[tuple[int, int, list[Claim]]]:
             yield low, high, active
 
 
-def _segments(ordered: list[Claim], combine: Callable[[list[Claim]], T]) -> Iterator[tuple[Interval, T]]:
-    """Maximal segments of equal content; `ordered` by rank."""
+def _segments(ordered: list[Claim], combine: Callable[[list[Claim]], T | None]) -> Iterator[tuple[Interval, T]]:
+    """Maximal segments of equal content; `ordered` by rank. Where `combine` gives None there is nothing."""
     instants = sorted({i for c in ordered for i in (c.valid_from, c.valid_to)})
     start, end, held = 0, 0, None
     for low, high in pairwise(instants):
@@ -154,13 +158,20 @@ def _values(active: Sequence[Claim]) -> tuple[dict[str, Value], dict[str, str]]:
     return properties, sources
 
 
-def _combine(active: Sequence[Claim], schema: Schema) -> tuple[str, dict[str, Value], dict[str, str], bool]:
+def _combine(claims: Sequence[Claim], schema: Schema) -> tuple[str, dict[str, Value], dict[str, str], bool] | None:
+    active = [c for c in claims if c.source != REVIEW]
+    if not active:
+        return None
     properties, sources = _values(active)
+    for choice in reversed(claims):
+        if choice.source == REVIEW:
+            properties.update(choice.properties)
+            sources.update(dict.fromkeys(choice.properties, REVIEW))
     cls = active[0].cls
     for claim in active[1:]:  # the first in rank whose class says more
         if claim.cls != cls and not claim.mentioned and schema.is_a(claim.cls, cls):
             cls = claim.cls
-    if any(c.cls != cls for c in active):
+    if any(c.cls != cls for c in claims):
         known = {p.name for p in schema.classes[cls].properties}
         properties = {n: v for n, v in properties.items() if n in known}
         sources = {n: s for n, s in sources.items() if not n or n in known}

@@ -178,7 +178,12 @@ class Statements:
             if at >= level:
                 changed |= self._say(
                     line,
-                    Statement(end.valid, Says("", {}, 1.0, None, mentioned=False, run=self.w.run), end=True),
+                    Statement(
+                        end.valid,
+                        Says("", {}, 1.0, None, mentioned=False, run=self.w.run),
+                        until_next=end.until_next,
+                        end=True,
+                    ),  # fmt: skip
                     relation=False,
                 )
         return LOADED if changed else UNCHANGED

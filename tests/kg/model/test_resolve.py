@@ -2,7 +2,7 @@
 
 import itertools
 
-from kg.model.changes import Source
+from kg.model.changes import REVIEW, Source
 from kg.model.intervals import OPEN
 from kg.model.resolve import Claim, edges, rank, versions
 from kg.testing.schemas import PARK
@@ -57,6 +57,25 @@ def test_a_mention_yields_and_a_subclass_says_more() -> None:
     assert (row[4], row[5]) == ((("name", "B"),), False)
     (row,) = shown([claim(A, 0, 9, cls="Organisation", name="A"), claim(B, 0, 9, employees=3)])
     assert row[3] == "Enterprise"
+
+
+def test_a_choice_decides_its_properties_alone_where_something_else_says_that_it_is() -> None:
+    chosen = Source(REVIEW)
+    rows = shown(
+        [claim(A, 0, 5, name="A", employees=1), claim(B, 5, 9, name="B"), claim(chosen, 0, 99, name="C", cls="Park")]
+    )
+    assert [(r[1], r[2], r[3], dict(r[4])) for r in rows] == [  # type: ignore[call-overload]
+        (0, 5, "Enterprise", {"employees": 1, "name": "C"}),
+        (5, 9, "Enterprise", {"name": "C"}),
+    ]
+    (first, _) = versions("e", [claim(A, 0, 5, name="A", employees=1), claim(chosen, 3, 9, name="C")], PARK)
+    assert (first.valid_from, first.valid_to, first.sources) == (0, 3, {"": "a"})
+    assert versions("e", [claim(chosen, 0, 9, name="C")], PARK) == []
+    secret = Source(REVIEW, level=2)
+    assert [(r[0], dict(r[4])) for r in shown([claim(A, 0, 9, name="A"), claim(secret, 0, 9, name="C")])] == [  # type: ignore[call-overload]
+        (0, {"name": "A"}),
+        (2, {"name": "C"}),
+    ]
 
 
 def test_equal_neighbours_are_one() -> None:
