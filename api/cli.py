@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands import asking, changing, demo, mapping, ml, ontology, stores
+from api.commands import asking, changing, demo, mapping, ml, ontology, review, stores
 from kg.errors import JingweiError
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ for command in (
 app.add_typer(ontology.app, name="ontology")
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(ml.app, name="ml")
+app.add_typer(review.app, name="review")
 
 
 def _version(wanted: bool) -> None:  # typer's callback signature

@@ -75,6 +75,11 @@ class Settings(BaseModel):
         default="Asia/Shanghai",
         description="IANA time zone of dates and local times in sources that name none.",
     )
+    author: str = Field(
+        default="",
+        description="Name under which commands commit, where `--author` does not say it. When unset: the name of the "
+        "operating system's user.",
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address that `jingwei serve` listens on.")
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port that `jingwei serve` listens on; 0 takes a free one."

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.commands.opening import JsonOption, OntologyOption, StoreOption, instant, now, opened, run, settings_of, show
+from api.commands.opening import (
+    AuthorOption,
+    JsonOption,
+    OntologyOption,
+    StoreOption,
+    author_of,
+    instant,
+    now,
+    opened,
+    run,
+    settings_of,
+    show,
+)
 from kg.errors import LoadError, NotFound, shown_value
 
 if TYPE_CHECKING:
@@ -42,6 +54,7 @@ def load(
     ] = None,
     level: Annotated[int | None, typer.Option("--level", min=0, max=3, help="Least level that reads it.")] = None,
     crs: Annotated[str, typer.Option("--crs", help="Of the coordinates: EPSG:4549, GCJ-02, BD-09.")] = "",
+    author: AuthorOption = None,
     reason: Annotated[str, typer.Option("--reason", help="Kept with the run.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
     overwrite_later: Annotated[
@@ -56,7 +69,7 @@ def load(
     from kg.model.changes import Source
     from loaders.registry import OpenOptions, open_table
 
-    settings = settings_of(store, ontology)
+    settings = settings_of(store, ontology, author=author)
     options = LoadOptions(
         cls=cls,
         mapping=None if mapping is None else read_mapping(mapping),
@@ -70,6 +83,7 @@ def load(
         overwrite_later=overwrite_later,
         dry_run=dry_run,
         rejects=settings.data_dir / "rejects",
+        author=author_of(settings),
         reason=reason,
     )
 
@@ -145,17 +159,22 @@ def retract(
     run_name: Annotated[str, typer.Argument(metavar="RUN", help="As the receipt of the load names it.")],
     store: StoreOption = None,
     ontology: OntologyOption = None,
+    author: AuthorOption = None,
     reason: Annotated[str, typer.Option("--reason", help="Kept with the commit.")] = "",
     json: JsonOption = False,
 ) -> None:
     """Take back all that one load claimed, as a new commit. 撤回一次载入。"""
     from kg.model.changes import ChangeSet, Retract
 
+    settings = settings_of(store, ontology, author=author)
+
     async def work() -> Receipt:
-        async with opened(settings_of(store, ontology)) as opened_store:
+        async with opened(settings) as opened_store:
             if run_name not in {known["run"] for known in await opened_store.runs()}:
                 raise NotFound("There is no such run", field="RUN", value=run_name, remedy="A load's receipt names it.")
-            return await opened_store.commit(ChangeSet((Retract(run_name),), reason=reason), now=now())
+            return await opened_store.commit(
+                ChangeSet((Retract(run_name),), author=author_of(settings), reason=reason), now=now()
+            )
 
     _done(run(work()), f"retracted {run_name}", json=json)
 
@@ -166,6 +185,7 @@ def erase(
     property_name: Annotated[str, typer.Option("--property", help="Only this property; default: all of it.")] = "",
     store: StoreOption = None,
     ontology: OntologyOption = None,
+    author: AuthorOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -176,9 +196,11 @@ def erase(
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Erase {what}, in all versions, for ever?", abort=True)
 
+    settings = settings_of(store, ontology, author=author)
+
     async def work() -> Receipt:
-        async with opened(settings_of(store, ontology)) as opened_store:
-            return await opened_store.erase(EraseRequest(entity, reason, property_name), now=now())
+        async with opened(settings) as opened_store:
+            return await opened_store.erase(EraseRequest(entity, reason, property_name, author_of(settings)), now=now())
 
     _done(run(work()), f"erased {what}", json=json)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import sys
 import time
 from contextlib import asynccontextmanager
@@ -34,6 +35,10 @@ OntologyOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
+AuthorOption = Annotated[
+    str | None, typer.Option("--author", help="Who does it, kept with the commit. Default: the setting `author`.")
+]
+
 T = TypeVar("T")
 
 
@@ -45,6 +50,16 @@ def now() -> int:
 def settings_of(store: str | None, ontology: Sequence[Path] | None, **more: object) -> Settings:
     """Settings with a command's options over them. Raises SettingsError."""
     return read_settings({"store": store, "ontology": tuple(ontology) if ontology else None, **more})
+
+
+def author_of(settings: Settings) -> str:
+    """Who commits: the setting, else the operating system's user; "" where that has no name."""
+    if settings.author:
+        return settings.author
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a process of a user that has no entry, as in containers
+        return ""
 
 
 def schema_of(settings: Settings) -> Schema:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kg.model.records import Row, Table
 
 MARK = ".rejects"
+REASONS = f"{MARK}.reasons.jsonl"
 
 
 def source_stem(path: Path) -> str:

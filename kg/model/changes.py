@@ -145,11 +145,13 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Records go back to the entity they were minted for, or into a new one together (`apart`)."""
+    """Records go back to the entity they were minted for, or into a new one together (`apart`), or to the entity of
+    the id `into`, be it retired: what a merge brought away goes back there as it came."""
 
     records: tuple[RecordKey, ...]
     level: int = 0
     apart: bool = False
+    into: str = ""
 
 
 @dataclass(frozen=True, slots=True)

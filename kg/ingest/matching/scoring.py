@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rapidfuzz.fuzz import ratio
 
-from kg.geo.geometry import EARTH_RADIUS_M
+from kg.geo.geometry import haversine_m
 from kg.ingest.matching.names import AddressForm, NameForm, address_form, name_form, plain
 from kg.ingest.matching.places import Places
 
@@ -36,6 +36,8 @@ _KINDS: Final = {
     "Organisation": Kind.NAME, "Place": Kind.WHERE, "Product": Kind.TERM, "Material": Kind.TERM,
     "Technology": Kind.TERM, "IndustryChain": Kind.TERM,
 }  # fmt: skip
+FAMILIES: Final = tuple(_KINDS.items())
+"""(class, how it is matched): entities are compared within one of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Scorer:
             if reason is not None:
                 out.append(reason)
         if a.point and b.point:
-            metres = _metres(a.point, b.point)
+            metres = haversine_m(*a.point, *b.point)
             near, far = (0.25, -0.1) if self.kind is Kind.NAME else (0.35, -0.6)
             if metres <= 100:
                 out.append(Reason("distance", near, f"{metres:.0f} m apart"))
@@ -227,11 +229,3 @@ def _address(a: AddressForm, b: AddressForm) -> Reason | None:
     if len(short) >= 6 and short in long:
         return Reason("address", 0.2, f"{short} is in {long}")
     return None
-
-
-def _metres(a: tuple[float, float], b: tuple[float, float]) -> float:
-    from math import asin, cos, radians, sin, sqrt
-
-    lon_a, lat_a, lon_b, lat_b = map(radians, (*a, *b))
-    half = sin((lat_b - lat_a) / 2) ** 2 + cos(lat_a) * cos(lat_b) * sin((lon_b - lon_a) / 2) ** 2
-    return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(half)))

@@ -196,7 +196,9 @@ def _split(working: Working, split: Split) -> str:
                 remedy="Name records as `claims` shows them.",
             )  # fmt: skip
     before = {key: working.record(key) for key in keys}
-    if split.apart:
+    if split.into:
+        _split_into(working, split)
+    elif split.apart:
         names = [f"{k.source}\x1e{k.local}" for k in sorted(keys)]
         moved_keys(working, keys, split.level, working.mint(split.level, "apart", *names))
     else:
@@ -204,6 +206,21 @@ def _split(working: Working, split: Split) -> str:
         own = [k for home in homes for k in working.home_records(home) if not k.source and k.local == home]
         moved_keys(working, dict.fromkeys([*keys, *own]), split.level, None)
     return LOADED if any(before[key] != working.record(key) for key in keys) else UNCHANGED
+
+
+def _split_into(working: Working, split: Split) -> None:
+    """For readers of the level and above who see a record at one entity, it goes to the other."""
+    home = split.into
+    known = working.home_records(home)
+    if not known and not working.members(home):
+        raise NotFound("No entity ever had this id", field="into", value=home, remedy="Name one that was merged.")
+    own = [key for key in known if not key.source and key.local == home]
+    for key in dict.fromkeys([*split.records, *own]):
+        came_to = working.entity_of(key, split.level)
+        rows: list[RecordRow] = []
+        for row in working.record(key):
+            rows += moved([row], split.level, home) if row.entity == came_to else [row]
+        working.set_record(key, rows)
 
 
 def _rerank(working: Working) -> None:

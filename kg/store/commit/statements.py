@@ -176,16 +176,9 @@ class Statements:
         self.w.line(end.record, level)
         for at, line in self.w.record_lines(end.record).items():
             if at >= level:
-                changed |= self._say(
-                    line,
-                    Statement(
-                        end.valid,
-                        Says("", {}, 1.0, None, mentioned=False, run=self.w.run),
-                        until_next=end.until_next,
-                        end=True,
-                    ),  # fmt: skip
-                    relation=False,
-                )
+                nothing = Says("", {}, 1.0, None, mentioned=False, run=self.w.run)
+                said = Statement(end.valid, nothing, until_next=end.until_next, end=True)
+                changed |= self._say(line, said, relation=False)
         return LOADED if changed else UNCHANGED
 
     # ------------------------------------------------------------ relations

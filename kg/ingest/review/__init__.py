@@ -1,0 +1,1 @@
+"""What people decide: proposed merges, conflicts between sources, mere mentions, refused rows."""
