@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kg.ingest.load import Load
+    from kg.ingest.review.listing import made_since
     from kg.model.changes import Receipt, Rejection
     from kg.model.records import Table
     from kg.store.base import Store
@@ -96,25 +97,25 @@ def load(
                 raise
             return Load(table, opened_store.schema, replace(options, near=near))
 
-    async def work() -> list[tuple[str, Receipt, tuple[str, ...], Path | None]]:
-        out = []
+    async def work() -> int:
+        rejected = 0
         async with opened(settings, create=True) as opened_store:
             for file in files:
                 table = open_table(file, OpenOptions(encoding, separator, layer), format_name=format_name)
                 prepared = await prepare(table, opened_store)
+                before = (await opened_store.clock()).system
                 with rows_read(file.name) as told:
                     receipt = await prepared.run(opened_store, now=now(), progress=told)
-                out.append((str(file), receipt, prepared.notes, prepared.rejects_path))
-        return out
+                changed = receipt.loaded + receipt.merged > 0 and not dry_run
+                found = await made_since(opened_store, before, now=now()) if changed else (0, 0)
+                rejected += receipt.rejected
+                if json:
+                    show({"file": str(file), **receipt_json(receipt), "proposals": found[0], "conflicts": found[1]})
+                else:
+                    _tell(str(file), receipt, prepared.notes, prepared.rejects_path, found)
+        return rejected
 
-    rejected = 0
-    for name, receipt, notes, rejects in run(work()):
-        rejected += receipt.rejected
-        if json:
-            show({"file": name, **receipt_json(receipt)})
-        else:
-            _tell(name, receipt, notes, rejects)
-    if rejected:
+    if run(work()):
         raise typer.Exit(1)
 
 
@@ -136,11 +137,16 @@ def rows_read(name: str) -> Iterator[Callable[[int, int], None]]:
         yield told
 
 
-def _tell(name: str, receipt: Receipt, notes: tuple[str, ...], rejects: Path | None) -> None:
+def _tell(name: str, receipt: Receipt, notes: tuple[str, ...], rejects: Path | None, found: tuple[int, int]) -> None:
     counts = ", ".join(f"{getattr(receipt, n)} {n}" for n in ("read", "loaded", "merged", "unchanged", "rejected"))
     typer.echo(f"{name}: {counts}" + (f" (run {receipt.run})" if receipt.run else ""))
     for note in notes:
         typer.echo(f"  {note}")
+    for count, what, kind in zip(
+        found, ("proposed merges", "conflicts with other sources"), ("merge", "conflict"), strict=True
+    ):
+        if count:
+            typer.echo(f"  {count} {what}: jingwei review list --kind {kind}")
     for rejection in receipt.rejections[:20]:
         typer.echo(f"  {rejection.where}: {_of(rejection)}{rejection.reason}. {rejection.remedy}", err=True)
     if len(receipt.rejections) > 20:

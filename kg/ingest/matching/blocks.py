@@ -3,7 +3,8 @@
 Every entity has keys: its names whole, their cores, the cores' first letters and pairs of letters, its address.
 Postings of all keys lie in two flat arrays (hash of the key, row), 12 bytes a key, so that 200,000 names take some
 20 MB. A key that more than `COMMON` entities share tells nobody apart and is passed over; a row counts by how rare
-the keys are that it shares, and the first `WORTH` rows are scored.
+the keys are that it shares, and the first `WORTH` rows are scored. Two that bear identifiers of one scheme are two, or
+would have met by it: such rows are left out from the start.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ class Blocks:
     def __init__(self, known: Iterable[Named], scorer: Scorer) -> None:
         self.scorer = scorer
         self.known: list[Named] = []
-        hashes, rows = array("q"), array("I")
+        self._bits: dict[str, int] = {}
+        hashes, rows, schemes = array("q"), array("I"), array("Q")
         for row, one in enumerate(known):
             self.known.append(one)
+            schemes.append(self._schemes(one))
             for key in keys(one, scorer):
                 hashes.append(hash(key))
                 rows.append(row)
@@ -42,9 +45,22 @@ class Blocks:
         order = np.argsort(unordered, kind="stable")
         self._hashes = unordered[order]
         self._rows = (np.frombuffer(rows, np.uint32) if rows else np.zeros(0, np.uint32))[order]
+        self._identified = np.frombuffer(schemes, np.uint64) if schemes else np.zeros(0, np.uint64)
+        self._kinds = frozenset(self._identified.tolist())
+
+    def _schemes(self, one: Named) -> int:
+        """A bit for each identifier scheme of which the entity bears a value."""
+        found = 0
+        for scheme, _ in one.identifiers:
+            # Schemes beyond the 64th have no bit; scoring looks at the values anyhow.
+            found |= self._bits.setdefault(scheme, 1 << len(self._bits) if len(self._bits) < 64 else 0)
+        return found
 
     def worth(self, one: Named) -> Sequence[Named]:
         """Known entities that share enough with `one`, those that share most first; itself is left out."""
+        mine = self._schemes(one)
+        if all(mine & theirs for theirs in self._kinds):
+            return ()
         wanted = np.fromiter({hash(key) for key in keys(one, self.scorer)}, np.int64)
         starts = np.searchsorted(self._hashes, wanted, "left")
         sizes = np.searchsorted(self._hashes, wanted, "right") - starts
@@ -52,9 +68,13 @@ class Blocks:
         parts = [self._rows[start : start + size] for start, size in zip(starts[usable], sizes[usable], strict=True)]
         if not parts:
             return ()
-        weights = np.log(math.e * max(len(self.known), 1) / sizes[usable])
-        rows, places = np.unique(np.concatenate(parts), return_inverse=True)
-        shared = np.bincount(places, np.repeat(weights, sizes[usable]))
+        weights = np.repeat(np.log(math.e * len(self.known) / sizes[usable]), sizes[usable])
+        together = np.concatenate(parts)
+        if mine:
+            apart = (self._identified[together] & np.uint64(mine)) == 0
+            together, weights = together[apart], weights[apart]
+        rows, places = np.unique(together, return_inverse=True)
+        shared = np.bincount(places, weights, len(rows))
         best = np.lexsort((rows, -shared.round(9)))[: WORTH + 1]
         return [found for row in rows[best] if (found := self.known[row]).id != one.id][:WORTH]
 

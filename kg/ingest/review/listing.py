@@ -17,7 +17,7 @@ from kg.ingest.compiling import ATTRIBUTES
 from kg.ingest.matching.reading import proposals, rows_of
 from kg.ingest.matching.scoring import PROPOSED, Reason
 from kg.ingest.rejects import MARK, REASONS
-from kg.ingest.review.decisions import REJECTED, Decision, decisions, survivors
+from kg.ingest.review.decisions import DECISION, REJECTED, Decision, decisions, survivors
 from kg.ingest.review.items import Item, ItemKind, Side, fingerprint, merge_id
 from kg.model.changes import REVIEW
 from kg.query.algebra import (
@@ -104,9 +104,14 @@ async def _undecided(store: Store, found: Sequence[Candidate], made: dict[str, D
     return [c for c in found if frozenset((c.one, c.other)) not in rejected]
 
 
-async def undecided(store: Store, found: Sequence[Candidate], *, now: int) -> list[Candidate]:
-    """Those of the candidates that nobody has rejected."""
-    return await _undecided(store, found, await decisions(store, now=now, open_only=True), now) if found else []
+async def made_since(store: Store, since: int, *, now: int) -> tuple[int, int]:
+    """(pairs proposed, conflicts) that involve what became known after a system instant and nobody has decided."""
+    if DECISION not in store.schema.classes:
+        return 0, 0
+    made = await decisions(store, now=now, open_only=True)
+    pairs = await _undecided(store, await proposals(store, now=now, since=since), made, now)
+    differing = [item.id async for item in conflicts(store, now=now, since=since) if item.id not in made]
+    return len(pairs), len(differing)
 
 
 async def _stub_rows(store: Store, now: int) -> list[dict[str, Any]]:
