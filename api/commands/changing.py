@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kg.ingest.load import Load
-    from kg.ingest.review.listing import made_since
     from kg.model.changes import Receipt, Rejection
     from kg.model.records import Table
     from kg.store.base import Store
@@ -67,6 +66,7 @@ def load(
     from kg.ingest.load import Load, LoadOptions, receipt_json
     from kg.ingest.mapping import read_mapping
     from kg.ingest.near import held_near
+    from kg.ingest.review.listing import made_by
     from kg.model.changes import Source
     from loaders.registry import OpenOptions, open_table
 
@@ -107,7 +107,7 @@ def load(
                 with rows_read(file.name) as told:
                     receipt = await prepared.run(opened_store, now=now(), progress=told)
                 changed = receipt.loaded + receipt.merged > 0 and not dry_run
-                found = await made_since(opened_store, before, now=now()) if changed else (0, 0)
+                found = await made_by(opened_store, before, prepared.touched(), now=now()) if changed else (0, 0)
                 rejected += receipt.rejected
                 if json:
                     show({"file": str(file), **receipt_json(receipt), "proposals": found[0], "conflicts": found[1]})

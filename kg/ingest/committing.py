@@ -63,6 +63,7 @@ class Committer:
         self.later: list[Batched] = []
         self.last: Receipt | None = None
         self.first_seq: int | None = None
+        self._touched = bytearray()  # entity ids, 12 bytes each
 
     async def commit(self, batch: Sequence[Batched], name: str, *, again: bool = False) -> None:
         """Commit a batch. `name` is its place in the load, the same whenever the load is repeated."""
@@ -86,6 +87,8 @@ class Committer:
         changes = [change for row in part for change in row.built.entities]
         changes += [change for row in part for change in row.built.relations]
         receipt = await self._send(tuple(changes), key)
+        if receipt.loaded or receipt.merged:
+            self._touched += bytes.fromhex("".join(receipt.entities))
         at, after = 0, sum(len(row.built.entities) for row in part)
         letters = receipt.outcomes
         for row in part:
@@ -98,6 +101,11 @@ class Committer:
                 self.counts.loaded += 1
             else:
                 self.counts.unchanged += 1
+
+    def touched(self) -> set[str]:
+        """Entities of which rows of batches that changed something said anything."""
+        ids = self._touched.hex()
+        return {ids[at : at + 24] for at in range(0, len(ids), 24)}
 
     async def _send(self, changes: tuple[object, ...], key: str) -> Receipt:
         receipt = await self.store.commit(

@@ -93,6 +93,7 @@ class Load:
         self.source, self.declared = self._source(mapping)
         self.plan: Plan = Compiler(mapping, schema, columns, self.source, where, fixed=bool(table.columns)).plan()
         self.rejects_path: Path | None = None
+        self.touched: Callable[[], set[str]] = set  # entities of which a run said something, once it is done
         self.system, why = self._system(where)
         if why:
             notes.append(why)
@@ -168,6 +169,7 @@ class Load:
                 store, "" if o.dry_run else await self._run_name(store), sources=self.declared, author=o.author,
                 reason=o.reason, recorded_at=o.recorded_at, now=now, refuse=refuse, where=str(self.table.path),
             )  # fmt: skip
+            self.touched = committer.touched
             counts = committer.counts
             batch: list[Batched] = []
             first = 0

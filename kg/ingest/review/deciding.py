@@ -136,7 +136,7 @@ async def _only_fit(store: Store, named: Named, now: int) -> str:
 
 async def _preferred(store: Store, named: Named, by: By, run: str, prefer: str) -> tuple[Decision, Receipt]:
     (entity,) = named.entities
-    found = {item.id: item async for item in conflicts(store, now=by.now, only=entity)}
+    found = {item.id: item async for item in conflicts(store, now=by.now, only=(entity,))}
     item = found.get(named.id)
     if item is None:
         other = [one for one in found if one.startswith(f"conflict:{entity}:{named.field_name}:")]

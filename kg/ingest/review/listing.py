@@ -104,13 +104,14 @@ async def _undecided(store: Store, found: Sequence[Candidate], made: dict[str, D
     return [c for c in found if frozenset((c.one, c.other)) not in rejected]
 
 
-async def made_since(store: Store, since: int, *, now: int) -> tuple[int, int]:
-    """(pairs proposed, conflicts) that involve what became known after a system instant and nobody has decided."""
+async def made_by(store: Store, since: int, touched: Collection[str], *, now: int) -> tuple[int, int]:
+    """(pairs proposed, conflicts) of a load that nobody has decided: of entities whose version became known after a
+    system instant, and of entities of which something was said."""
     if DECISION not in store.schema.classes:
         return 0, 0
     made = await decisions(store, now=now, open_only=True)
     pairs = await _undecided(store, await proposals(store, now=now, since=since), made, now)
-    differing = [item.id async for item in conflicts(store, now=now, since=since) if item.id not in made]
+    differing = [item.id async for item in conflicts(store, now=now, only=sorted(touched)) if item.id not in made]
     return len(pairs), len(differing)
 
 
@@ -167,11 +168,11 @@ def _labelled(side: Side, row: dict[str, Any] | None) -> Side:
 # ---------------------------------------------------------------- conflicts
 
 
-async def conflicts(store: Store, *, now: int, since: int | None = None, only: str = "") -> AsyncIterator[Item]:
+async def conflicts(store: Store, *, now: int, only: Sequence[str] | None = None) -> AsyncIterator[Item]:
     """Where sources differ about an entity and property at `now`, decided or not, in order of entity and property.
 
-    `since`: of entities whose version changed after this system instant; `only`: of this entity. What no property of
-    the ontology holds (`attributes`) is not compared: every source has other columns.
+    `only`: of these entities. What no property of the ontology holds (`attributes`) is not compared: every source has
+    other columns.
     """
     names = (
         ("property", MetaName.PROPERTY), ("value", MetaName.VALUE), ("source", MetaName.SOURCE),
@@ -186,11 +187,15 @@ async def conflicts(store: Store, *, now: int, since: int | None = None, only: s
             )
         )
     )  # fmt: skip
-    where = None if since is None else Cmp(Comparison.GT, Meta(MetaName.SYSTEM_FROM), Const(since))
-    source = Ids(ROOT_CLASS, (only,)) if only else Extent(ROOT_CLASS)
+    if only is not None:
+        for at in range(0, len(only), BATCH):
+            for row in await rows_of(store, Select(Ids(ROOT_CLASS, tuple(only[at : at + BATCH])), shape), now):
+                for item in _conflicts_of(row):
+                    yield item
+        return
     after: After | None = None
     while True:
-        rows = await rows_of(store, Select(source, shape, where=where, page=Page(BATCH, after)), now)
+        rows = await rows_of(store, Select(Extent(ROOT_CLASS), shape, page=Page(BATCH, after)), now)
         for row in rows:
             for item in _conflicts_of(row):
                 yield item
