@@ -16,6 +16,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "models": ("/srv/models", Path("/srv/models")),
     "cache_dir": ("/tmp/cache", Path("/tmp/cache")),
     "timezone": ("Asia/Urumqi", "Asia/Urumqi"),
+    "author": ("李工", "李工"),
     "host": ("::1", "::1"),
     "port": ("0", 0),
     "demo": ("true", True),

@@ -96,7 +96,7 @@ def _decision(row: dict[str, Any]) -> Decision:
     return Decision(
         row["item"], row["kind"] or "", row["outcome"] or "", tuple(row["about"] or ()), row["kept"] or "",
         row["preferredSource"] or "", row["decidedBy"] or "", row["reason"] or "", row["decisionRun"] or "",
-        row["score"], instant_micros(row["systemFrom"]),
+        row["matchScore"], instant_micros(row["systemFrom"]),
     )  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def remembered(
     """The statement that keeps a decision."""
     said: dict[str, Any] = {
         "item": item.id, "kind": item.kind.name, "outcome": outcome, "about": item.entities, "kept": kept,
-        "preferredSource": preferred, "decidedBy": author, "reason": reason, "decisionRun": run, "score": score,
+        "preferredSource": preferred, "decidedBy": author, "reason": reason, "decisionRun": run, "matchScore": score,
     }  # fmt: skip
     properties = {name: value for name, value in said.items() if value not in (None, "", ())}
     return Put(RecordKey(ABOUT, item.id), DECISION, properties, ALWAYS, level=max(level, LEAST_LEVEL))
