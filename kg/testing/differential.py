@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from random import Random
@@ -18,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from kg.errors import JingweiError
+from kg.errors import CursorError, JingweiError
 from kg.query.algebra import Query, Root, Select
 from kg.query.cursor import CursorCodec
 from kg.query.secure import EVERYTHING
@@ -56,13 +57,14 @@ def drawn(number: int, strategy: Any) -> Any:
     return found[-1]
 
 
-def for_all(number: int, examples: int, *given_: Any) -> Callable[[Callable[..., None]], None]:
-    """Runs a check on examples that depend on `number` alone."""
+def for_all(number: int, examples: int, *given_: Any, shrink: bool = True) -> Callable[[Callable[..., None]], None]:
+    """Runs a check on examples that depend on `number` alone. Not to `shrink` saves time where a question is slow."""
 
     def run(check: Callable[..., None]) -> None:
         drawn_for: Any = given(*given_)
+        phases = [Phase.generate, *([Phase.shrink] if shrink else [])]
         wrapped: Any = settings(
-            max_examples=examples, phases=[Phase.generate, Phase.shrink], database=None, deadline=None,
+            max_examples=examples, phases=phases, database=None, deadline=None,
             report_multiple_bugs=False, suppress_health_check=list(HealthCheck),
         )(drawn_for(check))  # fmt: skip
         seeded: Any = seed(number)(wrapped)
@@ -73,13 +75,14 @@ def for_all(number: int, examples: int, *given_: Any) -> Callable[[Callable[...,
 
 @dataclass
 class Pair:
-    """Two stores and what questions to them may name."""
+    """Two stores, or more, and what questions to them may name."""
 
     loop: asyncio.AbstractEventLoop
     one: Store
     other: Store
     schema: Schema
     known: Known
+    more: tuple[Store, ...] = ()
 
     def ask(self, store: Store, query: Query, scope: Scope) -> bytes | type[JingweiError]:
         try:
@@ -119,6 +122,11 @@ class StoreDifferential:
         """An empty store, migrated to `schema`."""
         raise NotImplementedError  # the subclass says which
 
+    async def make_more(self, schema: Schema) -> tuple[Store, ...]:
+        """Further stores that must answer alike, migrated to `schema`; their cursors need not be equal."""
+        del schema
+        return ()
+
     # ------------------------------------------------------------ tests
 
     @pytest.mark.parametrize("number", range(SCHEMAS))
@@ -146,19 +154,28 @@ class StoreDifferential:
                 same_pages(pair, select, scope)
 
     @contextmanager
+    def running_pair(self, number: int) -> Iterator[Pair]:
+        """`loaded` in an event loop of its own."""
+        with running() as loop, self.loaded(loop, number) as pair:
+            yield pair
+
+    @contextmanager
     def loaded(self, loop: asyncio.AbstractEventLoop, number: int) -> Iterator[Pair]:
         """Both stores with one history, which they must take and refuse alike."""
         schema = drawn(number, s.schemas())
         writer = history.Writer(schema, Random(number))
         other = loop.run_until_complete(self.make(schema))
         one = MemoryStore(schema, cursor_secret=other.cursor_secret)
+        more = loop.run_until_complete(self.make_more(schema))
         try:
             steps = loop.run_until_complete(history.grow(one, writer, COMMITS))
-            loop.run_until_complete(replay(steps, one, other))
+            for store in (other, *more):
+                loop.run_until_complete(replay(steps, one, store))
             systems = [tx.system for tx in one.tables.tx]
-            yield Pair(loop, one, other, schema, history.known([writer], systems))
+            yield Pair(loop, one, other, schema, history.known([writer], systems), more)
         finally:
-            loop.run_until_complete(other.close())
+            for store in (other, *more):
+                loop.run_until_complete(store.close())
 
 
 async def replay(steps: list[history.Step], one: MemoryStore, other: Store) -> None:
@@ -181,7 +198,29 @@ def same_answer(pair: Pair, query: Query, scope: Scope) -> Any:
     one, other = pair.ask(pair.one, query, scope), pair.ask(pair.other, query, scope)
     want, got = plain(one), plain(other)
     assert got == want, f"\nexpected {one!r}\nanswered {other!r}"
+    for store in pair.more:
+        further = pair.ask(store, query, scope)
+        said = further if isinstance(further, type) else without_cursors(store, further)
+        meant = one if isinstance(one, type) else without_cursors(pair.one, one)
+        assert plain(said) == plain(meant), f"\nexpected {one!r}\nanswered {further!r}"
     return want
+
+
+_TOKEN = re.compile(rb'"([A-Za-z0-9_-]{40,})"')
+
+
+def without_cursors(store: Store, answer: bytes) -> bytes:
+    """An answer with each cursor replaced by what it says of its row."""
+    codec = CursorCodec(store.cursor_secret)
+
+    def shown(found: re.Match[bytes]) -> bytes:
+        try:
+            said = codec.decode(found[1].decode(), BINDING).after
+        except CursorError:
+            return found[0]
+        return json.dumps(repr(said)).encode()
+
+    return _TOKEN.sub(shown, answer)
 
 
 def same_pages(pair: Pair, select: Select, scope: Scope) -> None:

@@ -47,22 +47,13 @@ def _made(c: Compiler, action: a.Select | a.Aggregate, outer: Row | None, at: At
     if outer is None:
         raise QueryError("Claims need an entity around them", remedy="Put them below a select of entities.")
     r, m = c.names.fresh("r"), c.names.fresh("m")
-    before, node = entity_of(c, outer)
     known = " AND ".join(at.identity(r))
     said = " AND ".join([*at.times_hold(m), f"{m}.level <= {at.level}"])
     claims = (
         f"COLLECT {{ MATCH ({r}:`{RECORD}` {{entity: {outer.alias}.id}}) WHERE {known} "
         f"MATCH ({m}:`{CLAIM}` {{record: {r}.record}}) WHERE {said} RETURN {m}{{.*}} }}"
     )
-    resolved = "[]"
-    if not at.ranged:
-        held = version(c, node, ROOT_CLASS, at) if not before else None
-        if held is not None:
-            resolved = f"COLLECT {{ {held.text()} RETURN {held.row.alias}{{.*}} }}"
-        else:
-            n = c.names.fresh("n")
-            held = version(c, n, ROOT_CLASS, at)
-            resolved = f"COLLECT {{ {before}WITH {node} AS {n} {held.text()} RETURN {held.row.alias}{{.*}} }}"
+    resolved = "[]" if at.ranged else _resolved(c, outer, at)
     text = f"[{outer.alias}{{.*}}, {merged_from(c, outer)}, {claims}, {resolved}]"
     schema = c.schema
 
@@ -76,6 +67,14 @@ def _made(c: Compiler, action: a.Select | a.Aggregate, outer: Row | None, at: At
         return interpreter.below(filled_action, held.outer, _instants(at, constants))
 
     return Made(text, read)
+
+
+def _resolved(c: Compiler, outer: Row, at: At) -> str:
+    """A list of the entity's version at the instants, if it has one."""
+    before, node = entity_of(c, outer)
+    n = c.names.fresh("n")
+    held = version(c, n, ROOT_CLASS, at)
+    return f"COLLECT {{ {before}WITH {node} AS {n} {held.text()} RETURN {held.row.alias}{{.*}} }}"
 
 
 def _read(found: Sequence[Any], one: Any) -> list[Any]:

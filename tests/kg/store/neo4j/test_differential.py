@@ -1,0 +1,103 @@
+"""The interpreter, SQLite and Neo4j answer alike: one history, the same questions, both plans of Neo4j."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from neo4j import Driver
+
+from kg.query.algebra import Query, Select
+from kg.query.secure import EVERYTHING, Scope
+from kg.schema.types import Schema
+from kg.store.base import Store
+from kg.store.neo4j.store import Neo4jStore
+from kg.store.sqlite.store import SqliteStore
+from kg.testing import strategies as s
+from kg.testing.differential import StoreDifferential, for_all, same_answer, same_pages
+
+pytestmark = [pytest.mark.neo4j, pytest.mark.timeout(600)]
+
+SCHEMAS, QUERIES, DEPTH = 12, 30, 1
+"""Each question is asked at three valid instants: planning is the slow part, and a text is planned once."""
+SOAK_SCHEMAS, SOAK_QUERIES, SOAK_DEPTH = 60, 110, 3
+
+
+class TestThreeWays(StoreDifferential):
+    @pytest.fixture(autouse=True)
+    def _server(self, neo4j_url: str, neo4j_driver: Driver, tmp_path: Path) -> Iterator[None]:
+        self.url, self.driver, self.folder = neo4j_url, neo4j_driver, tmp_path
+        self.texts: set[str] = set()
+        yield
+        assert any("_g.writing" in text for text in self.texts), "no answer of the present"
+        assert any("_g.rewriting" in text for text in self.texts), "no answer of the layer of all rows"
+
+    async def make(self, schema: Schema) -> Store:
+        self.driver.execute_query("MATCH (n) DETACH DELETE n")
+        store = Neo4jStore(self.url)
+        await store.migrate(schema)
+        read = store.link.read
+
+        async def recorded(text: str, parameters: Any = None) -> list[list[Any]]:
+            self.texts.add(text)
+            return await read(text, parameters)
+
+        store.link.read = recorded  # type: ignore[method-assign]
+        return store
+
+    async def make_more(self, schema: Schema) -> tuple[Store, ...]:
+        store = SqliteStore(f"sqlite:///{self.folder}/other.db")
+        await store.migrate(schema)
+        return (store,)
+
+    @pytest.mark.parametrize("number", range(SCHEMAS))
+    def test_answers_are_equal(self, number: int) -> None:
+        self.compare(number, QUERIES, DEPTH)
+
+    @pytest.mark.soak
+    @pytest.mark.parametrize("number", range(2000, 2000 + SOAK_SCHEMAS))
+    def test_answers_are_equal_at_length(self, number: int) -> None:
+        self.compare(number, SOAK_QUERIES, SOAK_DEPTH)
+
+    def compare(self, number: int, queries: int, depth: int) -> None:
+        with self.running_pair(number) as pair:
+            schema = pair.schema
+            readers = st.one_of(st.just(EVERYTHING), st.just(Scope(0)), s.scopes(schema))
+
+            @for_all(number, queries, s.queries(schema, pair.known, depth=depth), readers, shrink=False)
+            def answers(query: Query, scope: Scope) -> None:
+                same_answer(pair, query, scope)
+                for now in pair.known.valid[1:3]:
+                    same_answer(pair, replace(query, now=now), scope)
+
+            @for_all(number, max(queries // 8, 3), s.pages(schema, pair.known), readers, shrink=False)
+            def pages(select: Select, scope: Scope) -> None:
+                same_pages(pair, select, scope)
+
+            for text in self.texts:
+                nothing_of_a_user(text, schema)
+
+
+_LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)'")
+_NAME = re.compile(r"`([^`]*)`")
+_OURS = {
+    "stated", "mentioned", "-", "-Q", "-W", "0", "000", "", "\U00010000", "\ue000", "\uffff", "\\u0000", "jw_words",
+    "jw_words_state",
+}  # fmt: skip
+
+
+def nothing_of_a_user(text: str, schema: Schema) -> None:
+    """A statement holds no text but names of the ontology and the store's own."""
+    names = {*schema.classes, *schema.relations}
+    declared: list[Any] = [*schema.classes.values(), *schema.relations.values()]
+    properties = {p.name for held in declared for p in held.properties}
+    assert set(_LITERAL.findall(text)) <= names | _OURS
+    for name in _NAME.findall(text):
+        bare = re.sub(r"^_(State_|point_|west_|south_|east_|north_)", "", name)
+        assert bare in names | properties or name.startswith("_"), name
+    rest = _NAME.sub("", _LITERAL.sub("", text))
+    assert re.fullmatch(r"[\x20-\x7e]*", rest)
+    assert '"' not in rest
