@@ -112,6 +112,7 @@ soak: setup ## the long tests, for hours rather than minutes
 docs: setup ## write the generated pages of docs/
 	$(BIN)/python -c 'import sys, kg.settings; sys.stdout.write(kg.settings.settings_page())' > docs/settings.md
 	$(BIN)/python -m tests.bad_inputs.page > docs/bad-inputs.md
+	$(BIN)/python -c 'import sys, kg.schema.questions as q; sys.stdout.write(q.questions_page(q.read_questions()))' > docs/questions.md
 
 wheel: setup ## dist/jingwei-*.whl, browser assets and ontology included
 	@rm -f dist/jingwei-*.whl

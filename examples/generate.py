@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
+import shutil
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import orjson
+import yaml
 
-from examples import ground, happenings, layers, premises, registers, trade
+from examples import copies, ground, happenings, layers, premises, registers, trade
 from examples.catalogue import CHAINS, INDUSTRIES, STAGES, TECHNOLOGIES
 from examples.firms import SYNTHETIC, Row, roll
+from kg.errors import LoadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 FOLDER = Path(__file__).parent / "park"
 
@@ -93,35 +95,67 @@ FILES: dict[str, Callable[[], list[Row]]] = {
 }  # fmt: skip
 """Rows of each file of text."""
 
-BINARY: dict[str, Callable[[], bytes]] = {
+BINARY: dict[str, Callable[[int], bytes]] = {
     "road_edges.zip": layers.road_edges, "water_bodies.zip": layers.water_bodies, "facilities.zip": layers.facilities,
 }  # fmt: skip
+"""The others, by the number of copies."""
 
 
-def text(name: str, rows: list[Row]) -> bytes:
-    """A file's bytes."""
+def rows_of(name: str, scale: int = 1) -> Iterator[Row]:
+    """A file's rows, then those of the copies."""
+    base = FILES[name]()
+    for copy in range(1 if name in copies.SHARED else scale):
+        if name == "pump_stations.geojson":  # an offset that depends on the place
+            yield from layers.pump_stations(copy)
+        else:
+            yield from (copies.copied(row, copy) for row in base)
+
+
+def write_rows(name: str, rows: Iterable[Row], file: IO[bytes]) -> None:
+    """Write rows in the format that the name's ending says."""
     if name.endswith(".geojson"):
-        return layers.feature_lines(rows)
-    if name.endswith(".jsonl"):
-        return b"".join(orjson.dumps(row) + b"\n" for row in rows)
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue().encode()
+        for number, feature in enumerate(rows):
+            file.write((b",\n" if number else b'{"type":"FeatureCollection","features":[\n') + orjson.dumps(feature))
+        file.write(b"\n]}\n")
+    elif name.endswith(".jsonl"):
+        file.writelines(orjson.dumps(row) + b"\n" for row in rows)
+    else:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        writer: csv.DictWriter[str] | None = None
+        for row in rows:
+            if writer is None:
+                writer = csv.DictWriter(text, list(row), lineterminator="\n")
+                writer.writeheader()
+            writer.writerow(row)
+        text.detach()
 
 
-def generate() -> dict[str, bytes]:
-    """Every file's bytes by its name."""
-    return {name: text(name, make()) for name, make in FILES.items()} | {name: make() for name, make in BINARY.items()}
-
-
-def main(folder: Path = FOLDER) -> None:
+def write(folder: Path, scale: int = 1) -> None:
+    """Write all files that are made, `scale` times the park; the same bytes every time."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in generate().items():
-        (folder / name).write_bytes(content)
-        sys.stdout.write(f"{name}: {len(content)} bytes\n")
+    for name in FILES:
+        with (folder / name).open("wb") as file:
+            write_rows(name, rows_of(name, scale), file)
+    for name, make in BINARY.items():
+        (folder / name).write_bytes(make(scale))
+
+
+def write_whole(folder: Path, scale: int) -> None:
+    """As `write`, with the manifest and the mappings: a folder that can be loaded like the park's own."""
+    if not 1 <= scale <= copies.MOST:
+        raise LoadError(
+            "The park cannot be that many times as large", field="scale", value=scale,
+            remedy=f"Give 1 to {copies.MOST}.",
+        )  # fmt: skip
+    write(folder, scale)
+    (folder / "mappings").mkdir(exist_ok=True)
+    for mapping in (FOLDER / "mappings").glob("*.yaml"):
+        shutil.copyfile(mapping, folder / "mappings" / mapping.name)
+    said = (FOLDER / "park.yaml").read_text(encoding="utf-8")
+    if scale > 1:
+        said = yaml.safe_dump(copies.manifest(yaml.safe_load(said), scale), allow_unicode=True, sort_keys=False)
+    (folder / "park.yaml").write_text(said, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    write(FOLDER)

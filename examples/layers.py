@@ -10,10 +10,10 @@ import zipfile
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import shapefile
 from pyproj import Transformer
 
+from examples.copies import moved, named, own_id
 from examples.firms import SYNTHETIC, Row, roll
 from examples.ground import HIGH, ROAD, SOUTH, WEST, WIDE
 from kg.geo.gcj import wgs84_to_gcj02
@@ -57,27 +57,22 @@ def pump_place(number: int) -> Position:
     return 121.52 + 0.2 * across, 31.10 + 0.2 * up
 
 
-def pump_stations() -> list[Row]:
+def pump_stations(copy: int = 0) -> list[Row]:
     out = []
     for number in range(1, STATIONS + 1):
-        lon, lat = wgs84_to_gcj02(*pump_place(number))
+        lon, lat = wgs84_to_gcj02(*moved(pump_place(number), copy))
         out.append(
             {
                 "type": "Feature", "geometry": {"type": "Point", "coordinates": [round(lon, 6), round(lat, 6)]},
                 "properties": {
-                    "站号": f"WS-31-{number:04}", "名称": f"示例泵站{number:03}",
+                    "站号": f"WS-31-{number + copy * STATIONS:04}",
+                    "名称": named(f"示例泵站{number:03}", copy),
                     "设计流量": 100 * int(1 + 30 * roll("flow", number)), "单位": "m3/h",
                     "投运日期": f"{2001 + number % 22}-{1 + number % 12:02}-01", "provenance": SYNTHETIC,
                 },
             }
         )  # fmt: skip
     return out
-
-
-def feature_lines(features: Iterable[Row]) -> bytes:
-    """A FeatureCollection with a feature on each line."""
-    body = b",\n".join(orjson.dumps(feature) for feature in features)
-    return b'{"type":"FeatureCollection","features":[\n' + body + b"\n]}\n"
 
 
 # ---------------------------------------------------------------- shapefiles
@@ -132,13 +127,19 @@ def _grid() -> list[list[Position]]:
     return upward + [[at(i, j), at(i + 1, j)] for j in range(5) for i in range(6)]
 
 
-def road_edges() -> bytes:
+def road_edges(copies: int = 1) -> bytes:
     fields = (("路段号", 16), ("名称", 40), ("车道数", 4), ("provenance", 12))
     rows = (
         (
-            metres(edge_line(number)),
-            (f"TE-{number:05}", f"示例路段{number:03}", str(2 + 2 * (number % 2)), SYNTHETIC),
+            metres(moved(p, copy) for p in edge_line(number)),
+            (
+                f"TE-{number + copy * EDGES:05}",
+                named(f"示例路段{number:03}", copy),
+                str(2 + 2 * (number % 2)),
+                SYNTHETIC,
+            ),
         )
+        for copy in range(copies)
         for number in range(1, EDGES + 1)
     )
     return shapefile_zip(
@@ -149,15 +150,20 @@ def road_edges() -> bytes:
 # ---------------------------------------------------------------- a surveyor: metres, and no word of which
 
 
-def water_bodies() -> bytes:
+def water_bodies(copies: int = 1) -> bytes:
     """Six ponds and canals. No .prj: the manifest says what the surveyor did not."""
     rows = []
-    for number in range(1, 7):
-        west, south = WEST + number * 0.003, SOUTH + 0.012 + 0.001 * (number % 3)
-        ring = [(west, south), (west, south + 0.0004), (west + 0.0012, south + 0.0004), (west + 0.0012, south)]
-        rows.append(
-            (metres([*ring, ring[0]]), (f"W{number}", f"示例水体{number}", f"{2.1 + 0.1 * number:.1f}", SYNTHETIC))
-        )
+    for copy in range(copies):
+        for number in range(1, 7):
+            west, south = WEST + number * 0.003, SOUTH + 0.012 + 0.001 * (number % 3)
+            ring = [(west, south), (west, south + 0.0004), (west + 0.0012, south + 0.0004), (west + 0.0012, south)]
+            said = (
+                own_id(f"W{number}", copy),
+                named(f"示例水体{number}", copy),
+                f"{2.1 + 0.1 * number:.1f}",
+                SYNTHETIC,
+            )
+            rows.append((metres(moved(p, copy) for p in [*ring, ring[0]]), said))
     fields = (("编号", 8), ("名称", 40), ("水位", 8), ("provenance", 12))
     return shapefile_zip("water_bodies", shapefile.POLYGON, fields, rows, encoding="utf-8", prj="", cpg="UTF-8")
 
@@ -170,13 +176,19 @@ def charging_place(number: int) -> Position:
     return round(WEST + 0.0017 + 0.0036 * (number % 6), 6), round(SOUTH + 0.0008 + 0.0026 * (number % 4), 6)
 
 
-def facilities() -> bytes:
+def facilities(copies: int = 1) -> bytes:
     """Twelve charging stations, in degrees. Nothing says that the names are in GB18030."""
     rows = [
         (
-            charging_place(number),
-            (f"C{number:02}", f"示例园区充电站{number}号（公用）", f"{2019 + number % 6}-05-01", SYNTHETIC),
+            moved(charging_place(number), copy),
+            (
+                own_id(f"C{number:02}", copy),
+                named(f"示例园区充电站{number}号（公用）", copy),
+                f"{2019 + number % 6}-05-01",
+                SYNTHETIC,
+            ),
         )
+        for copy in range(copies)
         for number in range(1, 13)
     ]
     fields = (("编号", 8), ("名称", 60), ("投运日期", 10), ("provenance", 12))

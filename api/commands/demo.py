@@ -1,4 +1,4 @@
-"""`jingwei demo`: load the synthetic park, ask one question, serve."""
+"""`jingwei demo`: load the synthetic park, once or many times over, ask one question, serve."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kg.store.base import Store
 
 DEFAULT_STORE = "sqlite:///var/demo.db"
+SCALED_STORE = "sqlite:///var/demo-{scale}.db"
 
 
 def demo(
@@ -25,16 +26,29 @@ def demo(
     host: Annotated[str | None, typer.Option("--host", help="A loopback address.")] = None,
     port: Annotated[int | None, typer.Option("--port", "-p", help="0 takes a free one.")] = None,
     only_load: Annotated[bool, typer.Option("--only-load", help="Load and ask, but do not serve.")] = False,
+    scale: Annotated[int, typer.Option("--scale", help="So many times the park, for benchmarks: 1 to 1000.")] = 1,
+    files: Annotated[
+        Path | None, typer.Option("--files", help="Write the source files into this folder, and do nothing else.")
+    ] = None,
 ) -> None:
     """Load a small synthetic park, ask one question and serve it on this machine. 演示：载入示例园区并启动服务。"""
     from kg.ingest.manifest import micros, read_manifest
 
-    settings = settings_of(store or DEFAULT_STORE, ontology, host=host, port=port, demo=True)
-    manifest = read_manifest(park_folder() / "park.yaml")
+    default = DEFAULT_STORE if scale == 1 else SCALED_STORE.format(scale=scale)
+    settings = settings_of(store or default, ontology, host=host, port=port, demo=True)
+    folder = files or (park_folder() if scale == 1 else settings.data_dir / f"park-{scale}")
+    if files is not None or scale != 1:
+        from examples.generate import write_whole
+
+        write_whole(folder, scale)
+        typer.echo(f"{scale} times the park: {folder}", err=True)
+    if files is not None:
+        return
+    manifest = read_manifest(folder / "park.yaml")
     told: list[str] = []
 
     async def prepare(opened_store: Store) -> None:
-        await load_park(opened_store, manifest, settings)
+        await load_park(opened_store, folder, manifest, settings)
         told.append(await _asked(opened_store, manifest, settings))
 
     async def load_only() -> None:
@@ -62,12 +76,12 @@ def park_folder() -> Path:
     return Path(examples.__file__).parent / "park"
 
 
-async def load_park(store: Store, manifest: Manifest, settings: Settings) -> None:
-    """Load what is not loaded yet; a line a file on standard error."""
+async def load_park(store: Store, folder: Path, manifest: Manifest, settings: Settings) -> None:
+    """Load what is not loaded yet of the files in `folder`; a line a file on standard error."""
     from kg.ingest.manifest import load_all
     from loaders.registry import open_table
 
-    async for done in load_all(store, park_folder(), manifest, open_table, timezone=settings.timezone):
+    async for done in load_all(store, folder, manifest, open_table, timezone=settings.timezone):
         counts = f"{done.receipt.read} read, {done.receipt.rejected} rejected"
         typer.echo(f"{done.step.recorded:%Y-%m-%d} {done.step.about}: {counts}", err=True)
 

@@ -5,6 +5,7 @@ Each is asked of the demo park at two pinned instants and has one right answer.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -120,3 +121,46 @@ def _read(text: str, where: str) -> Questions:
         for one in found
     )  # fmt: skip
     return Questions(out, tuple(one for one in out if one.page))
+
+
+# ---------------------------------------------------------------- for people
+
+_INTRO: Final = """# Questions that the graph answers · 图谱能回答的问题
+
+<!-- made by `make docs` from ontology/questions.yaml: change it there -->
+
+{count} competency questions, asked of the [demo park](demo-park.md), all of which is synthetic. Each is asked of two
+pinned instants: as the world was (*valid*), and as it was known (*system*). They are data (`ontology/questions.yaml`),
+and tests ask all of them through the command and over HTTP; the first screen shows those marked ★. To try one, paste it
+into GraphiQL (`/graphql`) of `make demo`, its variables below it, or give it to the command:
+
+    jingwei query "$(cat question.graphql)" --variables '{{…}}' --as-of 'valid=…, system=…'
+
+以下 {count} 个能力问题均针对[示例园区](demo-park.zh-CN.md)，其数据全部为合成。每个问题都固定了两个时刻：
+现实时刻（valid）与所知时刻（system）。★ 表示首页展示的问题。
+"""
+
+
+def questions_page(found: Questions) -> str:
+    """docs/questions.md."""
+    parts = [_INTRO.format(count=len(found.all))]
+    for number, one in enumerate(found.all, start=1):
+        star = " ★" if one.page else ""
+        parts.append(f"\n## {number}. {one.en}{star}\n\n{one.zh} (`{one.id}`)  \n`{one.as_of}`\n")
+        parts.append(f"\n<!-- not run: tests/examples asks all of them -->\n```graphql\n{one.graphql.strip()}\n```\n")
+        if one.variables:
+            parts.append(f"\nVariables · 变量\n\n```text\n{_compact(one.variables)}\n```\n")
+        parts.append(f"\nAnswer · 答案\n\n```text\n{_compact(one.expected)}\n```\n")
+    return "".join(parts)
+
+
+def _compact(value: Any, indent: int = 0, width: int = 118) -> str:
+    """JSON that breaks only what is too long for a line."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if len(flat) + indent <= width or not isinstance(value, dict | list):
+        return flat
+    inner = " " * (indent + 2)
+    if isinstance(value, dict):
+        items = [f"{inner}{json.dumps(k)}: {_compact(v, indent + 2, width)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(items) + "\n" + " " * indent + "}"
+    return "[\n" + ",\n".join(f"{inner}{_compact(v, indent + 2, width)}" for v in value) + "\n" + " " * indent + "]"

@@ -35,11 +35,12 @@ async def steps(store: MemoryStore, manifest: Manifest, folder: Path = PARK) -> 
     return [done async for done in load_all(store, folder, manifest, open_table)]
 
 
-def test_the_files_are_what_the_generator_writes() -> None:
-    made = generate.generate()
-    assert {path.name for path in PARK.glob("*.*") if path.suffix != ".yaml"} == set(made)
-    for name, content in made.items():
-        assert (PARK / name).read_bytes() == content, f"{name}: run python -m examples.generate"
+def test_the_files_are_what_the_generator_writes(tmp_path: Path) -> None:
+    made = {*generate.FILES, *generate.BINARY}
+    assert {path.name for path in PARK.glob("*.*") if path.suffix != ".yaml"} == made
+    generate.write(tmp_path)
+    for name in made:
+        assert (PARK / name).read_bytes() == (tmp_path / name).read_bytes(), f"{name}: run python -m examples.generate"
 
 
 def test_the_manifest_names_every_file_and_mapping(manifest: Manifest) -> None:
@@ -250,3 +251,40 @@ def test_sources_do_not_differ_in_what_is_kept_beside(park: tuple[MemoryStore, l
     store, _ = park
     said = {str(row.properties["attributes"]) for row in store.tables.claims.values() if "attributes" in row.properties}
     assert said == {'{"provenance":"synthetic"}'}
+
+
+def test_the_park_many_times_over(tmp_path: Path, schema: Schema) -> None:
+    """Once it is the committed files, byte for byte; twice it has ids, codes, names and places of two."""
+    generate.write_whole(tmp_path / "1", 1)
+    for path in (tmp_path / "1").rglob("*.*"):
+        assert path.read_bytes() == (PARK / path.relative_to(tmp_path / "1")).read_bytes(), path.name
+    folder = tmp_path / "2"
+    generate.write_whole(folder, 2)
+    generate.write_whole(tmp_path / "again", 2)
+    for path in folder.rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "again" / path.relative_to(folder)).read_bytes(), path.name
+
+    store = MemoryStore(schema)
+    done = asyncio.run(steps(store, read_manifest(folder / "park.yaml"), folder))
+    assert {one.step.about: one.receipt.rejections for one in done if one.receipt.rejected} == {}
+    assert asyncio.run(store.check()) == ()
+    now = [row for row in store.tables.versions.values() if row.system_to == OPEN and row.valid_to == OPEN]
+    classes = Counter(row.cls for row in now)
+    assert classes["Enterprise"] == 2 * (360 + 160 - 4 + 2)
+    assert (classes["PumpStation"], classes["RoadSegment"], classes["Plot"]) == (600, 400, 48)
+    assert classes["ChainStage"] == 93, "what everybody looks up is there once"
+    for name in ("uscc", "waterStationId", "roadEdgeId"):
+        found = [row.properties[name] for row in now if name in row.properties]
+        assert len(found) == len(set(found))
+    codes = {str(row.properties["uscc"]) for row in now if "uscc" in row.properties}
+    assert len(codes) == 2 * 516
+    for code in codes:
+        check(schema.schemes["uscc"], code)
+    places = [str(row.properties["geometry"]) for row in now if row.cls in {"Plot", "Building", "PumpStation"}]
+    assert len(places) == len(set(places))
+
+
+@pytest.mark.parametrize("scale", [0, 1001])
+def test_a_park_too_large_is_refused(tmp_path: Path, scale: int) -> None:
+    with pytest.raises(LoadError, match="that many times"):
+        generate.write_whole(tmp_path, scale)

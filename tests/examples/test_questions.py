@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,14 +15,12 @@ from api import cli
 from api.app import create_app
 from kg.errors import SchemaError
 from kg.ingest.manifest import Loaded, Manifest, micros
-from kg.schema.questions import Question, read_questions
+from kg.schema.questions import Question, questions_page, read_questions
 from kg.settings import Settings
 from kg.store.open import open_store
 from tests.examples import reckoning
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kg.schema.types import Schema
     from kg.store.base import Store
     from kg.store.memory import MemoryStore
@@ -89,6 +88,11 @@ def test_they_are_what_they_should_be(manifest: Manifest) -> None:
         assert micros(one.system) <= micros(manifest.today)
         assert any("\u4e00" <= char <= "\u9fff" for char in one.zh), one.id
         assert not any("\u4e00" <= char <= "\u9fff" for char in one.en), one.id
+
+
+def test_the_page_is_up_to_date() -> None:
+    page = Path(__file__).parents[2] / "docs" / "questions.md"
+    assert page.read_text(encoding="utf-8") == questions_page(QUESTIONS), "run make docs"
 
 
 def test_a_file_that_is_wrong_is_told(tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def test_a_load_is_taken_back(jingwei: Callable[..., tuple[int, str, str]], tmp_
         (("prune", "--before", "soon", "--store", "memory:"), 1, "zone"),
         (("serve", "--demo", "--host", "0.0.0.0"), 1, "loopback"),
         (("ontology", "docs", "--language", "fr"), 1, "en or zh"),
+        (("demo", "--scale", "0", "--files", "park"), 1, "1 to 1000"),
         (("quary",), 2, "No such command"),
         (("load",), 2, "Missing argument"),
     ],
@@ -177,3 +178,12 @@ def test_the_cursor_secret_of_the_settings_seals_cursors(
     monkeypatch.setenv("JINGWEI_CURSOR_SECRET", "another secret altogether")
     code, out, _ = jingwei("query", text, "--variables", variables, *STORE)
     assert (code, json.loads(out)["errors"][0]["extensions"]["code"]) == (1, "CURSOR_INVALID")
+
+
+def test_the_demo_s_files_are_written(jingwei: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    code, _, err = jingwei("demo", "--scale", "2", "--files", "park")
+    assert (code, "2 times the park" in err) == (0, True)
+    plots = (tmp_path / "park" / "plots.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len({json.loads(line)["id"] for line in plots}) == 48
+    assert (tmp_path / "park" / "mappings" / "plots.yaml").is_file()
+    assert not list(tmp_path.glob("**/*.db"))
