@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from api.page.origins import CLASS_KEY, EDGE_KEY, ID_KEY, SOURCES_KEY
-from api.page.voice import NOTHING, Voice, is_number
+from api.page.origins import EDGE_KEY, ID_KEY, SOURCES_KEY
+from api.page.voice import NOTHING
 from kg.query.algebra import (
     Aggregate,
-    Calc,
+    Cmp,
+    Comparison,
     Edge,
-    Edges,
     Join,
     Leaf,
     Meta,
     MetaName,
     Obj,
-    Op,
     PageOf,
     PagePart,
     Prop,
     Select,
-    Step,
     Trail,
-    Walk,
 )
 from kg.query.contexts import context, of_class
-from kg.schema.types import ROOT_CLASS, Datatype
+from kg.schema.types import ROOT_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from api.page.moment import Moment
-    from kg.query.algebra import Expr, Out
+    from api.page.naming import Naming
+    from kg.query.algebra import Out, Predicate
     from kg.query.contexts import RowContext
-    from kg.schema.types import Property, Schema
-
-_OPS: Final = {Op.DISTANCE: "distance", Op.AREA: "area", Op.GRID: "grid", Op.YEAR: "year"}
-_INSTANTS: Final = frozenset({"validFrom", "validTo", "systemFrom", "systemTo", "stated"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +43,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
+    """`kind`: "number" and "date" stand in a line, the former to the right."""
+
     items: tuple[Item, ...]
-    number: bool = False
+    kind: str = ""
     span: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     label: str
-    number: bool = False
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +81,7 @@ class _Leaf:
     show: Callable[[Any], str]
     prop: str = ""  # for the source of its value
     home: tuple[str, ...] | None = None
+    about: tuple[str, ...] | None = None  # of a conflict's value: to the name of its property
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +91,12 @@ class _List:
     plan: _Plan
     total: tuple[str, ...] | None = None
     first: int | None = None
+    figures: bool = False
 
 
 _Plan: TypeAlias = "tuple[_Leaf | _List, ...]"
 _EMPTY: Final = Cell((Item(NOTHING),))
+_ENTITIES: Final = frozenset({"entity", "relation", "walk", "match"})
 
 
 def _dig(value: Any, path: tuple[str, ...]) -> Any:
@@ -112,15 +111,14 @@ def _dig(value: Any, path: tuple[str, ...]) -> Any:
 class Tabler:
     """Makes tables of answers; `sources` are those of all values that it showed."""
 
-    schema: Schema
-    voice: Voice
+    naming: Naming
     moment: Moment
     sources: set[str] = field(default_factory=set)
     cut: int | None = None
 
     def table(self, action: Select | Aggregate, answer: Any) -> Table:
         """`answer`: what stands under the root's key."""
-        whole = self._list((), action, self._name_label(action), root=True)
+        whole = self._list((), action, self.naming.of(action), root=True)
         self.cut = None
         value = _dig(answer, whole.path) if not isinstance(answer, list) else answer
         rows = value if isinstance(value, list) else [] if value is None else [value]
@@ -146,9 +144,9 @@ class Tabler:
 
     def _list(self, path: tuple[str, ...], action: Select | Aggregate, label: str, *, root: bool = False) -> _List:
         if isinstance(action, Aggregate):
-            ctx = context(self.schema, action.source)
-            return _List(path, label, tuple(self._outs(action.out, action, ctx, ())), None, action.first)
-        ctx = context(self.schema, action.source)
+            ctx = context(self.naming.schema, action.source)
+            return _List(path, label, tuple(self._outs(action.out, action, ctx, ())), None, action.first, figures=True)
+        ctx = context(self.naming.schema, action.source)
         shape = action.shape
         if not isinstance(shape, PageOf):
             return _List(path, label, tuple(self._obj(shape.obj, ctx, (), label)), None, action.page.first)
@@ -166,13 +164,20 @@ class Tabler:
             elif part.part == PagePart.TOTAL:
                 total = (*path, part.key)
         if not plan and total is not None:
-            count = _Leaf(total[len(path) :], Column(label if not root else self.voice("count"), True), self._count)
+            count = _Leaf(
+                total[len(path) :],
+                Column(label if not root else self.naming.voice("count"), "number"),
+                self.naming.count,
+            )
             return _List(path, label, (count,))
-        return _List(at, label, tuple(plan), total, action.page.first)
+        # One entity that is named by its id is never cut.
+        first = None if _names_one(action.where) else action.page.first
+        return _List(at, label, tuple(plan), total, first)
 
     def _obj(self, obj: Obj, ctx: RowContext, path: tuple[str, ...], label: str) -> Iterator[_Leaf | _List]:
         named = next((f.key for f in obj.fields if isinstance(f.shape, Leaf) and f.shape.expr == Prop("name")), None)
         first = next((f.key for f in obj.fields if isinstance(f.shape, Leaf) and isinstance(f.shape.expr, Prop)), None)
+        about = next((f.key for f in obj.fields if f.shape == Leaf(Meta(MetaName.PROPERTY))), None)
         seen: set[str] = set()
         for part in obj.fields:
             if part.key in seen or part.key.startswith(" "):
@@ -180,10 +185,12 @@ class Tabler:
             seen.add(part.key)
             here = ctx.narrowed(part.only)
             for made in self._shape(part.key, part.shape, here, path, label):
-                links = (
-                    part.key == (named or first) and isinstance(made, _Leaf) and ctx.kind not in {"claim", "conflict"}
-                )
-                yield _Leaf(made.path, made.column, made.show, made.prop, path) if links else made  # type: ignore[union-attr]
+                if isinstance(made, _Leaf) and part.shape == Leaf(Meta(MetaName.VALUE)) and about:
+                    yield replace(made, about=(*path, about))
+                elif isinstance(made, _Leaf) and part.key == (named or first) and ctx.kind in _ENTITIES:
+                    yield replace(made, home=path)
+                else:
+                    yield made
 
     def _shape(
         self, key: str, shape: Any, ctx: RowContext, path: tuple[str, ...], label: str
@@ -191,19 +198,21 @@ class Tabler:
         at = (*path, key)
         match shape:
             case Leaf(expr):
-                prop = self._property(expr, ctx)
+                prop = self.naming.property(expr, ctx)
                 named = isinstance(expr, Prop) and expr.name == "name"
-                column = Column(label if named else self._label(expr, ctx), prop is not None and is_number(prop))
-                yield _Leaf(at, column, self._show(expr, prop), prop.name if isinstance(expr, Prop) and prop else "")
+                column = Column(label if named else self.naming.label(expr, ctx), self.naming.kind(expr, prop))
+                yield _Leaf(
+                    at, column, self.naming.show(expr, prop), prop.name if isinstance(expr, Prop) and prop else ""
+                )
             case Obj():
                 yield from self._obj(shape, ctx, at, label)
             case Join(name, cls, obj):
-                yield from self._obj(obj, of_class(self.schema, cls), at, self._label(Edge(name), ctx))
+                yield from self._obj(obj, of_class(self.naming.schema, cls), at, self.naming.label(Edge(name), ctx))
             case Trail(obj):
-                root = of_class(self.schema, ROOT_CLASS)
-                yield _List(at, self.voice("path"), tuple(self._obj(obj, root, (), self.voice("path"))))
+                root = of_class(self.naming.schema, ROOT_CLASS)
+                yield _List(at, self.naming.voice("path"), tuple(self._obj(obj, root, (), self.naming.voice("path"))))
             case Select() | Aggregate():
-                yield self._list(at, shape, self._name_label(shape))
+                yield self._list(at, shape, self.naming.of(shape))
 
     def _outs(
         self, outs: tuple[Out, ...], action: Aggregate, ctx: RowContext, path: tuple[str, ...]
@@ -214,74 +223,22 @@ class Tabler:
                 yield from self._outs(out.fields, action, ctx, at)
             elif out.kind == "group":
                 expr = action.group[out.index]
-                prop = self._property(expr, ctx)
-                yield _Leaf(at, Column(self._label(expr, ctx)), self._show(expr, prop))
+                prop = self.naming.property(expr, ctx)
+                yield _Leaf(at, Column(self.naming.label(expr, ctx)), self.naming.show(expr, prop))
             elif out.kind == "metric":
                 metric = action.metrics[out.index]
                 if metric.expr is None:
-                    yield _Leaf(at, Column(self.voice("count"), True), self._count)
+                    yield _Leaf(at, Column(self.naming.voice("count"), "number"), self.naming.count)
                     continue
-                prop, label = self._property(metric.expr, ctx), self._label(metric.expr, ctx)
+                prop, label = self.naming.property(metric.expr, ctx), self.naming.label(metric.expr, ctx)
                 counts = metric.op.value in {"count", "distinct"}
-                word = self.voice(metric.op.value)
-                gap = "" if self.voice.language == "zh" else " "
+                word = self.naming.voice(metric.op.value)
+                gap = "" if self.naming.voice.language == "zh" else " "
                 yield _Leaf(
-                    at, Column(f"{word}{gap}{label}", True), self._count if counts else self._show(metric.expr, prop)
+                    at,
+                    Column(f"{word}{gap}{label}", "number"),
+                    self.naming.count if counts else self.naming.show(metric.expr, prop),
                 )
-
-    def _name_label(self, action: Select | Aggregate) -> str:
-        source = action.source
-        if isinstance(source, Step):
-            relation = self.schema.relations[source.relation]
-            return self.voice.label(relation.label if source.out else relation.inverse_label)
-        if isinstance(source, Walk) and source.steps:
-            name, out = source.steps[0]
-            relation = self.schema.relations[name]
-            return self.voice.label(relation.label if out else relation.inverse_label)
-        if isinstance(source, Edges):
-            return self.voice.label(self.schema.relations[source.relation].label)
-        return self.voice.label(self.schema.classes[source.cls].label)
-
-    def _property(self, expr: Expr, ctx: RowContext) -> Property | None:
-        match expr:
-            case Prop(name):
-                found = ctx.properties(self.schema, name)
-                return found[0] if found else None
-            case Edge(name):
-                return ctx.relation.property(name) if ctx.relation else None
-        return None
-
-    def _label(self, expr: Expr, ctx: RowContext) -> str:
-        prop = self._property(expr, ctx)
-        if prop is not None:
-            return self.voice.label(prop.label)
-        if isinstance(expr, Calc):
-            if expr.op in _OPS:
-                return self.voice(_OPS[expr.op])
-            return self._label(expr.args[0], ctx) if expr.args else ""
-        if isinstance(expr, Meta):
-            name = expr.name.value.removeprefix("edge.")
-            return self.voice("chosen column" if name == "chosen" else name if name in _META else "value")
-        return ""
-
-    def _show(self, expr: Expr, prop: Property | None) -> Callable[[Any], str]:
-        voice = self.voice
-        if prop is not None and prop.datatype is not Datatype.ENTITY:
-            return lambda value: voice.value(prop, value)
-        if isinstance(expr, Calc) and expr.op is Op.DISTANCE:
-            return lambda value: NOTHING if value is None else f"{value:,.0f} m"
-        if isinstance(expr, Meta) and expr.name is MetaName.CLASS:
-            return lambda value: voice.label(self.schema.classes[value].label)
-        if isinstance(expr, Meta) and expr.name.value.removeprefix("edge.") in _INSTANTS:
-            return lambda value: NOTHING if value is None else voice.moment(value)
-        if isinstance(expr, Meta) and expr.name is MetaName.SOURCES:
-            return lambda value: voice.and_(sorted(set((value or {}).values()))) or NOTHING
-        if isinstance(expr, Meta) and expr.name is MetaName.VIA:
-            return lambda value: " → ".join(voice.step(self.schema, step) for step in value or ())
-        return _plain
-
-    def _count(self, value: Any) -> str:
-        return NOTHING if value is None else f"{value:,}"
 
     # ------------------------------------------------------------ rows
 
@@ -306,13 +263,13 @@ class Tabler:
                     made.append(None)
                 else:
                     cell = self._cell(part, row)
-                    made.append(Cell(cell.items, cell.number, len(below)))
+                    made.append(replace(cell, span=len(below)))
             lines.append(made)
         return lines
 
     def _cell(self, part: _Leaf | _List, row: Any) -> Cell:
         if isinstance(part, _Leaf):
-            return Cell((self._item(part, row),), part.column.number)
+            return Cell((self._item(part, row),), part.column.kind)
         rows = _dig(row, part.path)
         rows = rows if isinstance(rows, list) else [] if rows is None else [rows]
         self._note_cut(part, rows, _dig(row, part.total) if part.total else None)
@@ -323,11 +280,13 @@ class Tabler:
             if parts:
                 href = next((item.href for item in parts if item.href), "")
                 items.append(Item(" · ".join(item.text for item in parts), href))
-        return Cell(tuple(items)) if items else _EMPTY
+        return Cell(tuple(items), _one_column(part).kind) if items else _EMPTY
 
     def _item(self, leaf: _Leaf, row: Any) -> Item:
         value = _dig(row, leaf.path)
         text = NOTHING if value is None else leaf.show(value)
+        if leaf.about and value is not None:
+            text = self.naming.value_of(_dig(row, leaf.about), value)
         around = _dig(row, leaf.path[:-1])
         if isinstance(around, dict) and value is not None:
             # `sources` names those properties alone whose source is not the row's own.
@@ -345,10 +304,8 @@ class Tabler:
             self.cut = part.first
 
 
-_META: Final = frozenset(
-    {"id", "class", "validFrom", "validTo", "systemFrom", "systemTo", "provenance", "sources", "depth", "path", "via",
-     "rank", "source", "record", "level", "confidence", "property", "value"}
-)  # fmt: skip
+def _names_one(where: Predicate | None) -> bool:
+    return isinstance(where, Cmp) and where.op is Comparison.EQ and where.left == Meta(MetaName.ID)
 
 
 def plan_has_lists(plan: _Plan) -> bool:
@@ -370,15 +327,17 @@ def _columns(plan: _Plan) -> list[Column]:
         elif isinstance(part, _Leaf):
             out.append(part.column)
         else:
-            only = part.plan[0] if len(part.plan) == 1 else None
-            out.append(Column(only.column.label if isinstance(only, _Leaf) else part.label))
+            out.append(_one_column(part))
     return out
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return "、".join(map(str, value)) or NOTHING
-    return str(value)
+def _one_column(part: _List) -> Column:
+    """Of a list that stays in one cell."""
+    only = part.plan[0] if len(part.plan) == 1 else None
+    if not isinstance(only, _Leaf):
+        return Column(part.label)
+    # A figure over related things says of which: "users: count".
+    return Column(f"{part.label} {only.column.label}", only.column.kind) if part.figures else only.column
 
 
-__all__ = ["CLASS_KEY", "Cell", "Column", "Item", "Table", "Tabler"]
+__all__ = ["Cell", "Column", "Item", "Table", "Tabler"]

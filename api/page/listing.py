@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from api.page.answers import Cell, Column, Item
-from api.page.voice import is_number
+from api.page.voice import is_number, kind_of
 from kg.errors import QueryError
 from kg.query.algebra import (
     Aggregate,
@@ -149,13 +149,13 @@ async def listing(visit: Visit, cls: EntityClass, params: Mapping[str, str]) -> 
         cells = [Cell((Item(node["name"] or node["id"], visit.moment.link(f"/e/{node['id']}")),))]
         if several:
             cells.append(Cell((Item(voice.label(schema.classes[node["class"]].label)),)))
-        cells += [Cell((Item(voice.value(p, node[f"p {p.name}"])),), is_number(p)) for p in columns]
+        cells += [Cell((Item(voice.value(p, node[f"p {p.name}"])),), kind_of(p)) for p in columns]
         rows.append(tuple(cells))
     info = found["info"]
     return Listed(
         found["total"],
         known["n"],
-        (*head, *(Column(voice.label(p.label), is_number(p)) for p in columns)),
+        (*head, *(Column(voice.label(p.label), kind_of(p)) for p in columns)),
         ("",) * len(head) + tuple(voice("filled", have=known[f"p {p.name}"], of=known["n"]) for p in columns),
         tuple(rows),
         tuple(one for one in choices if len(one.options) > 1),

@@ -12,6 +12,7 @@ from api.graphql.engine import Request
 from api.graphql.operation import RequestRefused
 from api.page.answers import Tabler
 from api.page.coverage import coverage
+from api.page.naming import Naming
 from api.page.origins import BEHIND, SAMPLE, with_origins
 from kg.errors import JingweiError, ScopeDenied
 from kg.query.algebra import Aggregate, Select, Time
@@ -108,7 +109,7 @@ class Questions:
 
 
 def _answered(asked: Asked, visit: Visit, query: Query, answer: dict[str, Any], known: tuple[Known, ...]) -> Asked:
-    tabler = Tabler(visit.schema, visit.voice, visit.moment)
+    tabler = Tabler(Naming(visit.schema, visit.voice, visit.source), visit.moment)
     tables, more = [], False
     for root in query.roots:
         if isinstance(root.action, (Select, Aggregate)):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from api.page.answers import Cell, Column, Item
-from api.page.voice import NOTHING, is_number
+from api.page.voice import NOTHING, is_number, kind_of
 from kg.query.algebra import (
     Edge,
     EdgeField,
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 FIRST: Final = 6
 PAGE: Final = 100
+BROAD: Final = 3
+"""Columns beyond which a table takes the whole width."""
 _NODE: Final = Obj(
     (
         Field("id", Leaf(Meta(MetaName.ID))),
@@ -77,6 +79,10 @@ class Related:
     continued: bool = False
 
     @property
+    def broad(self) -> bool:
+        return len(self.columns) > BROAD
+
+    @property
     def whole(self) -> bool:
         return len(self.rows) == self.total
 
@@ -96,7 +102,7 @@ async def related(visit: Visit, head: Head) -> list[Related]:
     answer = await visit.ask(("it", Select(Ids(head.cls.name, (head.id,)), One(Obj(fields)))))
     found = answer["it"] or {}
     made = [_made(visit, kind, found[kind.step]) for kind in offered if kind.step in found]
-    return sorted((one for one in made if one.total), key=lambda one: (len(one.columns) < 3, -one.total, one.step))
+    return sorted((one for one in made if one.total), key=lambda one: (not one.broad, -one.total, one.step))
 
 
 async def all_of(visit: Visit, head: Head, kind: Kind, after: str) -> Related:
@@ -155,11 +161,11 @@ def _made(visit: Visit, kind: Kind, found: dict[str, Any]) -> Related:
     shown.sort(key=lambda p: (p.datatype is not Datatype.ENTITY, not is_number(p), p.name))
     classes = {edge["node"]["class"] for edge in edges}
     dated = any(edge["vf"] or edge["vt"] for edge in edges)
-    columns = [Column(voice("other end")), *(Column(voice.label(p.label), is_number(p)) for p in shown)]
+    columns = [Column(voice("other end")), *(Column(voice.label(p.label), kind_of(p)) for p in shown)]
     if len(classes) > 1:
         columns.insert(1, Column(voice("class")))
     if dated:
-        columns.append(Column(voice("valid")))
+        columns.append(Column(voice("valid"), "date"))
     rows = []
     for edge in edges:
         cells = [_named(visit, edge["node"])]
@@ -170,9 +176,9 @@ def _made(visit: Visit, kind: Kind, found: dict[str, Any]) -> Related:
             if prop.datatype is Datatype.ENTITY:
                 cells.append(_named(visit, value) if value else Cell((Item(NOTHING),)))
             else:
-                cells.append(Cell((Item(voice.value(prop, value)),), is_number(prop)))
+                cells.append(Cell((Item(voice.value(prop, value)),), kind_of(prop)))
         if dated:
-            cells.append(Cell((Item(_span(visit, edge)),)))
+            cells.append(Cell((Item(_span(visit, edge)),), "date"))
         rows.append(tuple(cells))
     label = kind.relation.label if kind.outward else kind.relation.inverse_label
     info = found.get("info") or {}

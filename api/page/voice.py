@@ -167,6 +167,12 @@ def _plain(value: float, digits: int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def kind_of(prop: Property) -> str:
+    """How its values stand in a table: "number", "date" or ""."""
+    dated = prop.datatype in {Datatype.DATE, Datatype.INSTANT} and not prop.many
+    return "number" if is_number(prop) else "date" if dated else ""
+
+
 def is_number(prop: Property) -> bool:
     """Whether its values stand right-aligned."""
     return prop.datatype in {Datatype.INTEGER, Datatype.LONG, Datatype.DOUBLE} and not prop.many
