@@ -60,7 +60,7 @@ class Moment:
         parts = [f"{n}={_iso(at)}" for n, at in (("valid", self.valid), ("system", self.system)) if at is not None]
         return ", ".join(parts)
 
-    def link(self, path: str, **params: str) -> str:
+    def link(self, path: str, /, **params: str) -> str:
         """An address of these pages at the same point in time; empty parameters are left out."""
         given = {**{name: text for name, text in params.items() if text}, **self.params}
         where = self.root + quote(path, safe="/:")

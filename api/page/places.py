@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 AROUND: Final = 1000
 _FEATURE: Final = "geosparql#Feature"
 _HOPS: Final = 3
-_MOST: Final = 200
+_NAMED: Final = 6
 _WHO: Final = (
     Field("id", Leaf(Meta(MetaName.ID))),
     Field("class", Leaf(Meta(MetaName.CLASS))),
@@ -52,12 +52,13 @@ _WHO: Final = (
 @dataclass(frozen=True, slots=True)
 class Place:
     """`focus`: GeoJSON text of what the card is about; `box`: west, south, east, north; `names`: of the places that
-    stand for an entity without a geometry of its own."""
+    stand for an entity without a geometry of its own (the first few), `more`: how many others do."""
 
     focus: str
     box: tuple[float, float, float, float]
     text: str
     names: tuple[str, ...] = ()
+    more: int = 0
 
 
 def feature_class(schema: Schema) -> str | None:
@@ -94,12 +95,14 @@ async def place(visit: Visit, head: Head, own: Properties) -> Place | None:
     there = Not(Cmp(Comparison.IS_NULL, Prop(name), Const(True)))  # the algebra's own form
     obj = Obj((*_WHO, Field("depth", Leaf(Meta(MetaName.DEPTH))), Field("g", Leaf(Prop(name)))))
     nearest = (Order(Meta(MetaName.DEPTH)),)
-    rows = (await visit.ask(("at", Select(walk, Rows(obj), there, nearest, Page(_MOST)))))["at"]
-    rows = [row for row in rows if row["depth"] == rows[0]["depth"]]
+    rows = (await visit.ask(("at", Select(walk, Rows(obj), there, nearest))))["at"]
     if not rows:
         return None
+    rows = [row for row in rows if row["depth"] == rows[0]["depth"]]
     features = [_feature(row["id"], row["name"], row["class"], row["g"]) for row in rows]
-    return _framed(features, visit.voice.place(rows[0]["g"]), tuple(row["name"] or row["id"] for row in rows))
+    names = tuple(row["name"] or row["id"] for row in rows)
+    framed = _framed(features, visit.voice.place(rows[0]["g"]), names[:_NAMED])
+    return replace(framed, more=len(names) - len(framed.names))
 
 
 def _steps(visit: Visit, cls: str) -> tuple[tuple[str, bool], ...]:

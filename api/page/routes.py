@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from api.page import card, drawing, listing, places, related
 from api.page.history import history
-from api.page.moment import BadMoment, Moment, read_moment
+from api.page.moment import KNOWN, VALID, BadMoment, Moment, read_moment
 from api.page.overview import Freshness, overview
 from api.page.questions import Questions
 from api.page.reading import Visit
@@ -96,7 +96,11 @@ class Pages:
             {"name": hit.name, "label": hit.label, "also": hit.also, "href": hit.href}
             for hit in (found.hits if found else ())
         ]
-        return _json({"total": found.total if found else 0, "hits": hits})
+        total = found.total if found else 0
+        if total > len(hits):
+            name = visit.voice("all results", n=total)
+            hits.append({"name": name, "label": "", "also": "", "href": visit.moment.link("/search", q=text)})
+        return _json({"total": total, "hits": hits})
 
     async def listing(self, request: Request, visit: Visit) -> Response:
         name = request.path_params["cls"]
@@ -150,7 +154,8 @@ class Pages:
             return head
         if head.moved:
             where = request.url.path.removeprefix(visit.moment.root).removesuffix(key)
-            return RedirectResponse(visit.moment.link(f"{where}{head.moved}"), 302)
+            others = {name: value for name, value in visit.params.items() if name not in {VALID, KNOWN}}
+            return RedirectResponse(visit.moment.link(f"{where}{head.moved}", **others), 302)
         voice = visit.voice
         return self.render.fault(
             visit, 404, voice("not found"), voice("not found help", value=key), elsewhen=head.times

@@ -29,6 +29,7 @@ function draw(Map, NavigationControl, Popup) {
     { id: "ground", type: "background", paint: { "background-color": ink.ground } },
     { id: "areas", source: "around", type: "fill", filter: kind(AREAS), paint: { "fill-color": ink.area, "fill-opacity": 0.55 } },
     { id: "edges", source: "around", type: "line", filter: kind(AREAS), paint: { "line-color": ink.edge, "line-width": 1 } },
+    { id: "focus-areas", source: "focus", type: "fill", filter: kind(AREAS), paint: { "fill-color": ink.focus, "fill-opacity": 0.22 } },
     { id: "lines", source: "around", type: "line", filter: kind(LINES), paint: { "line-color": ink.line, "line-width": 3 } },
     { id: "points", source: "around", type: "circle", filter: kind(POINTS), paint: { "circle-color": ink.edge, "circle-radius": 4 } },
     {
@@ -36,7 +37,6 @@ function draw(Map, NavigationControl, Popup) {
       layout: { "text-field": ["get", "name"], "text-font": ["sans-serif"], "text-size": 11, "text-padding": 6, "text-max-width": 8 },
       paint: { "text-color": ink.text, "text-halo-color": ink.ground, "text-halo-width": 1.5 },
     },
-    { id: "focus-areas", source: "focus", type: "fill", filter: kind(AREAS), paint: { "fill-color": ink.focus, "fill-opacity": 0.3 } },
     { id: "focus-lines", source: "focus", type: "line", filter: kind([...AREAS, ...LINES]), paint: { "line-color": ink.focus, "line-width": 2.5 } },
     { id: "focus-points", source: "focus", type: "circle", filter: kind(POINTS), paint: { "circle-color": ink.focus, "circle-radius": 7, "circle-stroke-color": ink.ground, "circle-stroke-width": 2 } },
     {
