@@ -21,6 +21,7 @@ from api.commands.opening import (
     now,
     opened,
     run,
+    schema_of,
     settings_of,
     show,
 )
@@ -60,6 +61,15 @@ def load(
     overwrite_later: Annotated[
         bool, typer.Option("--overwrite-later", help="An open-ended row also holds past the next statement.")
     ] = False,
+    complete: Annotated[
+        str,
+        typer.Option(
+            "--complete", metavar="CLASS[,ADCODE]", help="The file has all that the source knows of it at --valid-from."
+        ),
+    ] = "",
+    allow_ending: Annotated[
+        str, typer.Option("--allow-ending", metavar="N%", help="How much of what the source holds --complete may end.")
+    ] = "10%",
     json: JsonOption = False,
 ) -> None:
     """Load files and print the receipt; exit code 1 where rows were rejected. 载入数据。"""
@@ -67,10 +77,16 @@ def load(
     from kg.ingest.mapping import read_mapping
     from kg.ingest.near import held_near
     from kg.ingest.review.listing import made_by
+    from kg.ingest.whole import parse_complete, parse_share
     from kg.model.changes import Source
     from loaders.registry import OpenOptions, open_table
 
     settings = settings_of(store, ontology, author=author)
+    if complete and len(files) > 1:
+        raise LoadError(
+            "One file is the whole truth, not several", field="--complete", value=complete,
+            remedy="Load the files one by one, or as one file.",
+        )  # fmt: skip
     options = LoadOptions(
         cls=cls,
         mapping=None if mapping is None else read_mapping(mapping),
@@ -82,6 +98,8 @@ def load(
         level=level,
         crs=crs,
         overwrite_later=overwrite_later,
+        complete=parse_complete(complete, schema_of(settings)) if complete else None,
+        allow_ending=parse_share(allow_ending),
         dry_run=dry_run,
         rejects=settings.data_dir / "rejects",
         author=author_of(settings),
@@ -105,7 +123,15 @@ def load(
                 prepared = await prepare(table, opened_store)
                 before = (await opened_store.clock()).system
                 with rows_read(file.name) as told:
-                    receipt = await prepared.run(opened_store, now=now(), progress=told)
+                    try:
+                        receipt = await prepared.run(opened_store, now=now(), progress=told)
+                    except LoadError as error:
+                        if error.field != "--allow-ending" or not sys.stdin.isatty():
+                            raise
+                        typer.confirm(f"{error.message}. End them?", abort=True)
+                        agreed = replace(options, allow_ending=1.0, near=prepared.options.near)
+                        prepared = Load(table, opened_store.schema, agreed)
+                        receipt = await prepared.run(opened_store, now=now(), progress=told)
                 changed = receipt.loaded + receipt.merged > 0 and not dry_run
                 found = await made_by(opened_store, before, prepared.touched(), now=now()) if changed else (0, 0)
                 rejected += receipt.rejected
@@ -140,6 +166,8 @@ def rows_read(name: str) -> Iterator[Callable[[int, int], None]]:
 def _tell(name: str, receipt: Receipt, notes: tuple[str, ...], rejects: Path | None, found: tuple[int, int]) -> None:
     counts = ", ".join(f"{getattr(receipt, n)} {n}" for n in ("read", "loaded", "merged", "unchanged", "rejected"))
     typer.echo(f"{name}: {counts}" + (f" (run {receipt.run})" if receipt.run else ""))
+    if receipt.ended:
+        typer.echo(f"  {receipt.ended} records ended that the file has no more")
     for note in notes:
         typer.echo(f"  {note}")
     for count, what, kind in zip(

@@ -12,6 +12,7 @@ from kg.geo.geometry import canonical
 from kg.ingest import dates
 from kg.ingest.cells import CellError
 from kg.ingest.compiling import ATTRIBUTES
+from kg.ingest.whole import PLACED
 from kg.model.changes import ByIdentifier, ByRecord, End, Put, RecordKey, Rejection, Relate
 from kg.model.intervals import MIN, OPEN, Interval
 from kg.schema.checks import compile_checks
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from kg.ingest.compiling import Cell, Link, Plan, Valid
     from kg.ingest.compiling import End as LinkEnd
     from kg.ingest.crs import System
+    from kg.ingest.whole import Bounds
     from kg.model.changes import Change, Ref
     from kg.model.records import Record
     from kg.schema.types import Schema, Scheme
@@ -48,6 +50,7 @@ class Defaults:
     level: int | None = None
     confidence: float = 1.0
     until_next: bool = True
+    whole: bool = False  # the file is its source's whole truth at `valid_from`
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,17 @@ class Builder:
     """Builds changes by one plan. `where` names the file in rejections."""
 
     def __init__(
-        self, plan: Plan, schema: Schema, defaults: Defaults, zone: ZoneInfo, system: System, where: str
+        self,
+        plan: Plan,
+        schema: Schema,
+        defaults: Defaults,
+        zone: ZoneInfo,
+        system: System,
+        where: str,
+        bounds: Bounds | None = None,
     ) -> None:
         self.plan = plan
+        self.bounds = bounds
         self.defaults = defaults
         self.zone = zone
         self.where = where
@@ -92,18 +103,39 @@ class Builder:
         d = self.defaults
         key = RecordKey(d.source, local)
         until_next = d.until_next and valid.end == OPEN
+        holds = self._holds(valid, values) if self.bounds else valid
         entities: list[Change] = [
             Put(
-                key, self.plan.cls.name, properties, valid, patch=self.plan.patch, until_next=until_next, level=d.level,
+                key, self.plan.cls.name, properties, holds, patch=self.plan.patch, until_next=until_next, level=d.level,
                 confidence=d.confidence, stated=stated,
             )
         ]  # fmt: skip
         if ended is not None:
-            entities.append(End(key, Interval(ended, OPEN), d.level))
+            entities.append(End(key, Interval(ended, OPEN), d.level, until_next=d.until_next))
         relations: list[Change] = []
         for link in self.plan.links:
             relations += self._links(link, key, values, (valid, stated), where)
         return Built(tuple(entities), tuple(relations), (local, valid.start))
+
+    def local_id(self, record: Record) -> str:
+        """The source's own id of a record, "" where it cannot be read."""
+        wrong: list[Rejection] = []
+        local = self._local(record.values, "", wrong)
+        return "" if wrong else local
+
+    def _holds(self, valid: Interval, values: Mapping[str, Any]) -> Interval:
+        """No longer than until the next whole file; a closed interval of a file that is not whole is left as it is."""
+        assert self.bounds is not None
+        if valid.end != OPEN and not self.defaults.whole:
+            return valid
+        return Interval(valid.start, min(valid.end, self.bounds.end(valid.start, self._areas(values))))
+
+    def _areas(self, values: Mapping[str, Any]) -> list[str]:
+        """Codes of the areas that the row says it lies in."""
+        ends = [link.end for link in self.plan.links if link.outward and link.relation.name in PLACED]
+        said = [end.value if not end.column else values.get(end.column) for end in ends if end.scheme is not None]
+        said += [values.get(cell.column) for cell in self.plan.cells if cell.property == "adcode"]
+        return [str(code).strip() for code in said if code]
 
     # ------------------------------------------------------------ entities
 

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Final
 
 from kg.errors import IdentityConflict, NotFound, ValidationError
 from kg.model.changes import ChangeSet, Rejection
+from kg.model.ids import content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kg.errors import JingweiError
     from kg.ingest.building import Built
-    from kg.model.changes import Receipt, Source
+    from kg.model.changes import End, Put, Receipt, Source
     from kg.model.records import Record
     from kg.store.base import Store
 
 _CHANGE: Final = re.compile(r"change (\d+)")
 _FIRST_AFTER_FAULT: Final = 64
+ENDED_AT_ONCE: Final = 1000
 MOST_KEPT: Final = 10_000
 """Rows kept for a second try at the end, because they name an entity that may come later in the file."""
 
@@ -30,6 +32,18 @@ class Batched:
 
     record: Record
     built: Built
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """What a whole file has no more, and the fact that it came."""
+
+    ends: tuple[End, ...]
+    marker: Put
+
+    @property
+    def count(self) -> int:
+        return len(self.ends)
 
 
 @dataclass(slots=True)
@@ -123,11 +137,20 @@ class Committer:
             self.first_seq = self.first_seq or receipt.seq
         return receipt
 
-    async def finish(self) -> None:
-        """Try once more what was put off, then mark the load as done, so that the same load again is a new run."""
+    async def finish(self, absent: Absent | None = None) -> None:
+        """Try once more what was put off, end what is absent, then mark the load as done.
+
+        After that the same load again is a new run.
+        """
         later, self.later = self.later, []
         if later:
             await self.commit(later, "later", again=True)
+        if absent is not None:
+            for at in range(0, absent.count, ENDED_AT_ONCE):
+                part = absent.ends[at : at + ENDED_AT_ONCE]
+                # After a crash fewer are left to end: the key is of what is ended, not of where it stands.
+                await self._send(part, f"absent:{content_hash([[e.record.local for e in part]])}")
+            await self._send((absent.marker,), "delivered")
         await self._send((), "end")
 
     def _refused(self, row: Batched, error: JingweiError, *, again: bool) -> None:

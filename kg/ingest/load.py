@@ -16,15 +16,17 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from kg.errors import LoadError
+from kg.ingest import whole
 from kg.ingest.building import Builder, Built, Defaults, Refused
 from kg.ingest.circles import Circles
-from kg.ingest.committing import Batched, Committer
+from kg.ingest.committing import Absent, Batched, Committer
 from kg.ingest.compiling import Compiler, class_mapping
 from kg.ingest.crs import WGS84, System, find_system, places, system
 from kg.ingest.rejects import RejectsFile, source_stem
 from kg.model.changes import Receipt, Rejection, Source
-from kg.model.intervals import MIN
+from kg.model.intervals import MIN, OPEN
 from kg.model.records import BadRow, Record
+from kg.query.secure import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from kg.ingest.compiling import Plan
     from kg.ingest.mapping import Mapping
+    from kg.ingest.whole import Complete
     from kg.model.records import Row, Table
     from kg.schema.types import Schema
     from kg.store.base import Store
@@ -46,9 +49,11 @@ SHOWN_REJECTIONS: Final = 1000
 class LoadOptions:
     """What the caller says. One of `cls` and `mapping` is set.
 
-    `valid_from`, `recorded_at`: microseconds. `rejects`: folder for refused rows; None writes none. `level`: of the
-    claims, None is the source's. `crs`: of the coordinates; `near`: where the graph's places are, which ranks
-    candidates for it. `overwrite_later`: an open-ended row also holds past the source's next statement.
+    `complete`: the file is its source's whole truth about that at `valid_from`; what the source holds beside it ends,
+    up to the share `allow_ending`. `valid_from`, `recorded_at`: microseconds. `rejects`: folder for refused rows; None
+    writes none. `level`: of the claims, None is the source's. `crs`: of the coordinates; `near`: where the graph's
+    places are, which ranks candidates for it. `overwrite_later`: an open-ended row also holds past the source's next
+    statement.
     """
 
     cls: str = ""
@@ -62,6 +67,8 @@ class LoadOptions:
     crs: str = ""
     near: tuple[float, float] | None = None
     overwrite_later: bool = False
+    complete: Complete | None = None
+    allow_ending: float = whole.ALLOWED
     dry_run: bool = False
     batch: int = BATCH
     rejects: Path | None = None
@@ -97,6 +104,7 @@ class Load:
         self.system, why = self._system(where)
         if why:
             notes.append(why)
+        self._check_complete(where)
         self.notes = (*table.evidence, f"source: {self.source.id}", *notes, *self.plan.notes, self._valid_note())
 
     def _source(self, mapping: Mapping) -> tuple[Source, tuple[Source, ...]]:
@@ -129,13 +137,48 @@ class Load:
             f", ends {ends}" if valid.end else ""
         )
 
-    def builder(self) -> Builder:
+    def _check_complete(self, where: str) -> None:
+        """A whole file says what there is at its date: it needs one, for rows that have no other beginning."""
+        complete, plan = self.options.complete, self.plan
+        if complete is None:
+            return
+        reason = remedy = ""
+        if whole.DELIVERY not in self.schema.classes:
+            reason = f"the ontology has no class {whole.DELIVERY}, which remembers whole files"
+            remedy = "Use the ontology that ships with Jingwei, with modules of your own beside it."
+        elif plan.cls is None or not self.schema.is_a(plan.cls.name, complete.cls):
+            reason = f"its rows are no {complete.cls}"
+            remedy = f"Say --complete {plan.cls.name}." if plan.cls else "Only files of entities can be whole."
+        elif self.options.valid_from is None:
+            reason, remedy = "its date is not said", "Say --valid-from DATE: the day for which it says what there is."
+        elif plan.valid.start:
+            reason = f"its rows begin at dates of their own (column {plan.valid.start})"
+            remedy = "Leave `from` out of `valid` in the mapping: all rows hold from --valid-from on."
+        elif self.options.overwrite_later:
+            reason, remedy = "--overwrite-later says that it holds past the next one", "Leave one of the two out."
+        if reason:
+            raise LoadError(
+                f"The file cannot be taken for the whole truth: {reason}", where=where, field="--complete",
+                value=str(complete), remedy=remedy,
+            )  # fmt: skip
+
+    def builder(self, bounds: whole.Bounds | None = None) -> Builder:
         o, m = self.options, self.mapping
         level = o.level if o.level is not None else m.level
         valid_from = MIN if o.valid_from is None else o.valid_from
-        defaults = Defaults(self.source.id, valid_from, level, m.confidence, not o.overwrite_later)
+        defaults = Defaults(
+            self.source.id, valid_from, level, m.confidence, not o.overwrite_later, o.complete is not None
+        )
         zone = ZoneInfo(m.timezone or self.source.timezone)
-        return Builder(self.plan, self.schema, defaults, zone, self.system, str(self.table.path))
+        return Builder(self.plan, self.schema, defaults, zone, self.system, str(self.table.path), bounds)
+
+    async def _bounds(self, store: Store, now: int) -> whole.Bounds | None:
+        """Where the rows end because whole files came, if any did."""
+        if self.plan.cls is None or self.options.overwrite_later:
+            return None
+        came = await whole.delivered(store, self.source.id, now=now)
+        region = self.options.complete.region if self.options.complete else None
+        return whole.Bounds(came, self.schema, self.plan.cls.name, region) if came else None
 
     def base(self) -> str:
         """Of all that decides what is claimed: file, mapping, schema, source and options."""
@@ -147,15 +190,21 @@ class Load:
         said = [
             self.table.path.name, self.mapping.hash(), self.schema.hash, self.source.id, self.system.name,
             o.valid_from, o.level, o.overwrite_later, o.batch, repr(self.declared), o.author, o.reason,
+            *((str(o.complete),) if o.complete else ()),
         ]  # fmt: skip
         digest.update(orjson.dumps(said))
         return digest.hexdigest()[:16]
 
     async def run(self, store: Store, *, now: int, progress: Callable[[int, int], None] | None = None) -> Receipt:
-        """Read all rows and commit them. `now` in microseconds; `progress` is told rows read and rows rejected."""
+        """Read all rows and commit them. `now` in microseconds; `progress` is told rows read and rows rejected.
+
+        LoadError, and nothing is written, where a file that is to be whole would end too much.
+        """
         rejections: list[Rejection] = []
         seen = _Seen(self)
-        builder = self.builder()
+        bounds = await self._bounds(store, now)
+        builder = self.builder(bounds)
+        absent = await WholeFile(self, builder, bounds).absent(store, now) if self.options.complete else None
         with _rejects(self) as rejects:
 
             def refuse(row: Row, *found: Rejection) -> None:
@@ -188,7 +237,7 @@ class Load:
                         progress(counts.read, counts.rejected)
             await self._flush(committer, batch, first)
             if not o.dry_run:
-                await committer.finish()
+                await committer.finish(absent)
             if progress is not None:
                 progress(counts.read, counts.rejected)
             if rejects is not None and rejects.written:
@@ -197,7 +246,7 @@ class Load:
         return Receipt(
             counts.read, counts.loaded, counts.merged, counts.unchanged, counts.rejected,
             system=last.system if last else None, seq=last.seq if last else None, run=committer.run,
-            rejections=tuple(rejections),
+            rejections=tuple(rejections), ended=absent.count if absent else 0,
         )  # fmt: skip
 
     async def _flush(self, committer: Committer, batch: list[Batched], first: int) -> None:
@@ -270,17 +319,58 @@ class _Seen:
 _MASK: Final = 2**64 - 1
 
 
+class WholeFile:
+    """A load's file as its source's whole truth: what it leaves out."""
+
+    def __init__(self, load: Load, builder: Builder, bounds: whole.Bounds | None) -> None:
+        assert load.options.complete is not None
+        assert load.options.valid_from is not None
+        self.load = load
+        self.builder = builder
+        self.complete = load.options.complete
+        self.at = load.options.valid_from
+        self.until = bounds.end(self.at, ()) if bounds else OPEN
+
+    async def absent(self, store: Store, now: int) -> Absent:
+        """Reads the file once. LoadError for a row whose id cannot be read, or where too much would end."""
+        o, source, where = self.load.options, self.load.source, str(self.load.table.path)
+        present: set[int] = set()
+        for row in self.load.table.rows():
+            local = "" if isinstance(row, BadRow) else self.builder.local_id(row)
+            if not local:
+                raise LoadError(
+                    "A row has no id that can be read, so that what the file leaves out cannot be told",
+                    where=f"{where}:{row.row}", field="--complete", value=str(self.complete),
+                    remedy="Mend the row; or load the file without --complete.",
+                )  # fmt: skip
+            present.add(hash(local))
+        known = {one.id: one.level for one in await store.sources(EVERYTHING)}
+        own = self.load.declared[0].level if self.load.declared else known.get(source.id, 0)
+        said = o.level if o.level is not None else self.load.mapping.level
+        level = own if said is None else said
+        found = await whole.ending(
+            store, self.complete, source.id, at=self.at, level=level, now=now,
+            present=lambda local: hash(local) in present,
+        )  # fmt: skip
+        whole.refuse_too_many(found, self.complete, source.id, where, o.allow_ending)
+        return Absent(
+            whole.ends(source.id, found.locals, self.at, self.until, level),
+            whole.marker(source.id, self.complete, self.at, len(present), max(level, 1)),
+        )
+
+
 class _rejects:  # noqa: N801  # a context manager used as a function
     def __init__(self, load: Load) -> None:
         folder = load.options.rejects
         self.file = RejectsFile(folder, load.table) if folder is not None else None
+        self.dry_run = load.options.dry_run
 
     def __enter__(self) -> RejectsFile | None:
         return self.file
 
-    def __exit__(self, *about: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *about: object) -> None:
         if self.file is not None:
-            self.file.__exit__(None, None, None)
+            self.file.close(done=kind is None, mended=not self.dry_run)
 
 
 def _keys(table: Table) -> tuple[str, ...]:
@@ -296,7 +386,8 @@ def receipt_json(receipt: Receipt) -> AbstractMapping[str, object]:
     """A receipt for machines: the five counts first."""
     return {
         "read": receipt.read, "loaded": receipt.loaded, "merged": receipt.merged, "unchanged": receipt.unchanged,
-        "rejected": receipt.rejected, "run": receipt.run, "system": receipt.system, "seq": receipt.seq,
+        "rejected": receipt.rejected, "ended": receipt.ended, "run": receipt.run, "system": receipt.system,
+        "seq": receipt.seq,
         "rejections": [
             {"where": r.where, "field": r.field, "value": r.value, "reason": r.reason, "remedy": r.remedy}
             for r in receipt.rejections

@@ -218,7 +218,7 @@ class Clipped:
 class Receipt:
     """What a ChangeSet or a load did. read = loaded + merged + unchanged + rejected, counted in changes.
 
-    `merged`: joined an entity that another record had brought.
+    `merged`: joined an entity that another record had brought. `ended`: records that a whole file has no more.
     """
 
     read: int = 0
@@ -233,4 +233,5 @@ class Receipt:
     outcomes: str = ""  # for each change in order, a letter: "l" loaded, "m" merged, "u" unchanged
     clipped: tuple[Clipped, ...] = ()
     rejections: tuple[Rejection, ...] = ()
+    ended: int = 0
     replayed: bool = False  # answered from the idempotency key

@@ -241,6 +241,6 @@ def refused(folder: Path) -> Iterator[Item]:
         for row, wrong in sorted(by_row.items()):
             said = [{n: w.get(n) for n in ("field", "value", "reason", "remedy")} for w in wrong]
             yield Item(
-                f"row:{stem}:{row}:{fingerprint(said)}", ItemKind.ROW, file=wrong[0].get("file") or rows, row=row,
+                f"row:{stem}:{row}:{fingerprint(said)}", ItemKind.ROW, file=rows or wrong[0].get("file", ""), row=row,
                 wrong=tuple(said), reasons=tuple(Reason("refused", 0.0, str(w["reason"])) for w in wrong),
             )  # fmt: skip
