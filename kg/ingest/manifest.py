@@ -10,9 +10,9 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from kg.errors import LoadError
-from kg.ingest.decisions import Deciding, Decision
 from kg.ingest.load import Load, LoadOptions
 from kg.ingest.mapping import read_mapping
+from kg.ingest.replaying import DecisionStep, Replay
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -49,14 +49,14 @@ class Manifest(_Part):
     name: dict[str, str]
     provenance: str
     today: AwareDatetime
-    loads: tuple[Step | Decision, ...] = Field(min_length=1)
+    loads: tuple[Step | DecisionStep, ...] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """One step done."""
 
-    step: Step | Decision
+    step: Step | DecisionStep
     receipt: Receipt
 
 
@@ -102,8 +102,8 @@ async def load_all(
     anything else.
     """
     loads = [
-        (step, Deciding(step, micros(step.recorded)))
-        if isinstance(step, Decision)
+        (step, Replay(step, micros(step.recorded)))
+        if isinstance(step, DecisionStep)
         else (step, _load(store, folder, step, timezone, open_table))
         for step in manifest.loads
     ]

@@ -15,10 +15,11 @@ import pytest
 
 from examples import firms, generate, layers, planted
 from kg.errors import JingweiError, LoadError
-from kg.ingest.decisions import Decision
 from kg.ingest.load import Load, LoadOptions
 from kg.ingest.manifest import Loaded, Manifest, Step, load_all, micros, read_manifest
 from kg.ingest.mapping import read_mapping
+from kg.ingest.replaying import DecisionStep, Replay
+from kg.ingest.review.decisions import decisions
 from kg.model.intervals import OPEN
 from kg.schema.identifiers import check
 from kg.store.memory import MemoryStore
@@ -175,21 +176,33 @@ def test_layers_come_as_their_owners_keep_them(schema: Schema, park: tuple[Memor
 
 def test_decisions_are_replayed_once(park: tuple[MemoryStore, list[Loaded]], manifest: Manifest) -> None:
     store, done = park
-    told = [one for one in done if isinstance(one.step, Decision)]
-    assert [bool(one.step.merge) for one in told if isinstance(one.step, Decision)] == [True, True, True, False]
+    told = [one for one in done if isinstance(one.step, DecisionStep)]
+    assert [bool(one.step.merge) for one in told if isinstance(one.step, DecisionStep)] == [True, True, True, False]
     runs = {run["run"]: run for run in asyncio.run(store.runs())}
     for one in told:
-        assert isinstance(one.step, Decision)
+        assert isinstance(one.step, DecisionStep)
         assert runs[one.receipt.run]["author"] == one.step.by
         assert one.receipt.system == micros(one.step.recorded)
+    kept = asyncio.run(decisions(store, now=micros(manifest.today)))
+    assert sorted(one.outcome for one in kept.values()) == ["ACCEPTED", "ACCEPTED", "UNDONE"]
+    step = next(step for step in manifest.loads if isinstance(step, DecisionStep))
+    again = Replay(step, micros(step.recorded))
+    assert asyncio.run(again.done(store))
+    before = asyncio.run(store.clock())
+    asyncio.run(again.run(store, now=micros(manifest.today)))
+    assert asyncio.run(store.clock()).system == before.system, "found taken, not taken twice"
 
 
 @pytest.mark.parametrize(
     ("step", "field", "says"),
     [
-        ({"merge": {"class": "Enterprise", "name": "nobody"}}, "name", "0 entities"),
-        ({"merge": {"class": "Firm", "name": "nobody"}}, "class", "no such class"),
-        ({"split": {"source": "a", "record": "b"}, "into": None}, "records", "Unknown record"),
+        ({"merge": {"class": "Enterprise", "name": "nobody"}}, "uscc", "0 entities"),
+        (
+            {"into": {"class": "Firm", "name": "nobody"}, "merge": {"class": "Enterprise", "name": "a"}},
+            "class",
+            "no such class",
+        ),
+        ({"undo": {"class": "Enterprise", "name": "nobody"}, "into": None}, "name", "0 entities"),
     ],
 )
 def test_a_decision_about_nobody_is_refused(
