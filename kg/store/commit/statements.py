@@ -38,20 +38,21 @@ class Statements:
         keys: set[RecordKey] = set()
         ids: set[str] = set()
         identifiers: set[tuple[str, str]] = set()
+        said: set[RecordKey] = set()
         for change in changes:
             if isinstance(change, Put):
-                keys.add(change.record)
+                said.add(change.record)
                 if change.entity is not None:
                     _note(change.entity, keys, ids, identifiers)
                 identifiers.update((scheme, value) for _, scheme, value in self._identifying(change))
             elif isinstance(change, End):
-                keys.add(change.record)
+                said.add(change.record)
             elif isinstance(change, Relate | Unrelate):
                 for ref in (change.start, change.end, *change.properties.values()):
                     if isinstance(ref, ByRecord | ById | ByIdentifier):
                         _note(ref, keys, ids, identifiers)
-        w.fetch_records(keys)
-        w.fetch_lines(keys)
+        w.fetch_records(keys | said)
+        w.fetch_lines(said)
         w.fetch_holders(identifiers)
         ids.update(row.entity for key in identifiers for row in w.stored_holders[key])
         for change in changes:

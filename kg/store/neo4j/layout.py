@@ -301,7 +301,6 @@ class Layout:
 
 UNIQUE: Final[Mapping[str, tuple[str, ...]]] = {
     ENTITY: (ID,),
-    STATE: (ROW,),
     TX: ("seq", "system"),
     KEY: ("key",),
     SOURCE: ("id",),
@@ -314,8 +313,8 @@ UNIQUE: Final[Mapping[str, tuple[str, ...]]] = {
 RANGES: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     STATE: ((SYSTEM_FROM,), (SYSTEM_TO,)),  # the change feed: what a commit opened and closed
     RECORD: (("record",), ("entity",), ("home",)),
-    CLAIM: (("record",), (SYSTEM_FROM,), (SYSTEM_TO,), ("logged",)),
-    RELATION_CLAIM: (("line",), ("start", "end"), ("end",), (SYSTEM_FROM,), (SYSTEM_TO,), ("logged",)),
+    CLAIM: (("record",), ("logged",)),
+    RELATION_CLAIM: (("line",), ("start", "end"), ("end",), ("logged",)),
     REFERENCE: (("record",),),
     IDENTIFIER: (("key",), ("entity",)),
     AFFIRMATION: (("claim",), ("run",)),

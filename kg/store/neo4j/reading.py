@@ -58,7 +58,9 @@ class WriteReading:
 
     def _nodes(self, text: str, /, **parameters: Any) -> Iterator[Mapping[str, Any]]:
         """Properties of the nodes `n` that a statement matches."""
-        for place, found in self.work.ask(f"{text} RETURN elementId(n), properties(n)", **parameters):
+        # One record for all: a record each costs the driver more than what is in it.
+        ((rows,),) = self.work.ask(f"{text} RETURN collect([elementId(n), properties(n)])", **parameters)
+        for place, found in rows:
             self.places[found["_row"]] = place
             yield found
 
@@ -178,11 +180,12 @@ class WriteReading:
         asked = sorted(edges)
         for relation in self.layout.schema.relations:
             kind = self.layout.state_relation(relation)
-            for place, start, end, found in self.work.ask(
+            ((rows,),) = self.work.ask(
                 f"UNWIND $edges AS edge MATCH (a)-[r:{kind} {{edge: edge}}]->(b) {using('r', kind, 'edge')} "
-                f"WHERE {current('r')} RETURN elementId(r), a.id, b.id, properties(r)",
+                f"WHERE {current('r')} RETURN collect([elementId(r), a.id, b.id, properties(r)])",
                 edges=asked,
-            ):
+            )
+            for place, start, end, found in rows:
                 self.places[found["_row"]] = place
                 out[found["edge"]].append(values.edge_of(relation, start, end, found))
         return dict(out)
@@ -192,16 +195,16 @@ class WriteReading:
     # A claim's remainders keep its run, but every record and line of a run has a row that one of the run's own
     # commits wrote, is named in the statement log, or was stated again.
     def _of_run(self, label: str, what: str, run: str) -> list[str]:
-        commits = f"MATCH (t:`{names.TX}` {{run: $run}}) MATCH (n:`{label}`)"
         give = f"RETURN n.{what} AS key"
         return [
             key
             for (key,) in self.work.ask(
-                f"CALL () {{ {commits} {using('n', label, 'systemFrom')} WHERE n.systemFrom = t.system {give} "
-                f"UNION {commits} {using('n', label, 'systemTo')} WHERE n.systemTo = t.system {give} "
+                # Taking a run back is rare: better one look at every claim now than two index entries for each.
+                f"MATCH (t:`{names.TX}` {{run: $run}}) WITH collect(t.system) AS systems "
+                f"CALL (systems) {{ MATCH (n:`{label}`) WHERE n.systemFrom IN systems OR n.systemTo IN systems {give} "
                 f"UNION MATCH (n:`{label}`) {using('n', label, 'logged')} WHERE n.logged = $run {give} "
                 f"UNION MATCH (a:`{names.AFFIRMATION}` {{run: $run}})-[:`{names.AFFIRMS}`]->(n:`{label}`) {give} }} "
-                "RETURN key",
+                "RETURN DISTINCT key",
                 run=run,
             )
         ]
