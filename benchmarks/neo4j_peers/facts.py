@@ -95,7 +95,7 @@ def relations(size: Size) -> Iterator[tuple[str, str, str, float | None]]:
 
 def change_sets(size: Size, batch: int) -> Iterator[tuple[str, ChangeSet, int]]:
     """(what it is, ChangeSet, system instant to commit it at), in order."""
-    clock = START
+    clock = NOW - 100 * DAY  # all is known afterwards, as of a register that is loaded today
     made: list[Any] = [_put("Site", f"s{i}", {"name": f"园区{i}", "code": f"{i}"}) for i in range(size.sites)]
     made += [_put("Product", f"p{i}", {"name": f"产品{i}", "code": f"{i}"}) for i in range(size.products)]
     batches: list[tuple[str, list[Any]]] = [("others", made[at : at + batch]) for at in range(0, len(made), batch)]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _TRIES_OF_THE_PRESENT: Final = 3
 _PAUSE_SECONDS: Final = 0.01
 _STALE_SECONDS: Final = 5.0
+_KEPT: Final = 128
+_KEPT_SIZE: Final = 1000
 
 
 class Asker:
@@ -26,6 +28,7 @@ class Asker:
     def __init__(self, link: Link) -> None:
         self.link = link
         self._head: Head | None = None
+        self._made: dict[tuple[int, bool, str], Any] = {}
         self._behind: tuple[int, float] | None = None  # an announcement that nothing followed yet, and since when
 
     async def head(self) -> Head:
@@ -82,6 +85,12 @@ class Asker:
             if tries >= _TRIES_OF_THE_PRESENT:
                 head = replace(head, writing=head.written + 1)  # commits follow too closely: read beside them
 
+    def _keep(self, key: tuple[int, bool, str], made: Any) -> None:
+        """What was made of the answer of a statement before another; of earlier commits it is no longer asked for."""
+        if len(self._made) >= _KEPT:
+            self._made.pop(next(iter(self._made)))
+        self._made[key] = made
+
     async def unchanged(self, head: Head) -> None:
         """StoreBusy where rows were rewritten in place since `head` was read: what was read may be of both sides."""
         if (await self.head()).rewriting != head.rewriting:
@@ -94,11 +103,17 @@ class Asker:
         """Whether nothing changed beneath the statement, and its answer."""
         parameters = dict(statement.parameters)
         for before in statement.before:
+            known = self._made.get((head.written, statement.current, before.key))
+            if known is not None:
+                parameters[before.parameter] = known
+                continue
             first = Statement(before.text, parameters, statement.current)
             rows = await self.link.read(*guarded(first, head, cached=cached))
             if not rows or not rows[0][1]:
                 return False, None
-            parameters[before.parameter] = before.make(rows[0][0])
+            made = parameters[before.parameter] = before.make(rows[0][0])
+            if head.quiet and len(made) <= _KEPT_SIZE:
+                self._keep((head.written, statement.current, before.key), made)
         last = Statement(statement.text, parameters, statement.current)
         rows = await self.link.read(*guarded(last, head, cached=cached))
         return bool(rows and rows[0][1]), rows[0][0] if rows else None

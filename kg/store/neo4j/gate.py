@@ -67,11 +67,13 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """A statement like `Statement`, and how the parameter of its name is made of its answer."""
+    """A statement like `Statement`, and how the parameter of its name is made of its answer. Of equal `key` it is the
+    same until something is committed."""
 
     parameter: str
     text: str
     make: Callable[[Any], Any]
+    key: str
 
 
 def guarded(statement: Statement, head: Head, *, cached: bool) -> tuple[str, dict[str, Any]]:

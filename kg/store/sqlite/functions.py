@@ -15,7 +15,8 @@ from kg.geo import beidou, geometry
 from kg.query.algebra import After, Op, Range, Time
 from kg.query.cursor import Token
 from kg.query.values import bucket, instant_text, significant
-from kg.store.sqlite.compile import boxes, rank
+from kg.store import boxes
+from kg.store.sqlite.compile import rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable

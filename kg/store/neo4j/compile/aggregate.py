@@ -14,9 +14,9 @@ from kg.query.values import compare, significant
 from kg.schema.types import Datatype
 from kg.store.neo4j.compile import claims
 from kg.store.neo4j.compile.context import NOTHING, Ex, Made, as_it_is
+from kg.store.neo4j.compile.drivers import drive
 from kg.store.neo4j.compile.expressions import NUMBERS, expression
 from kg.store.neo4j.compile.shapes import fixed
-from kg.store.neo4j.compile.sources import source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,9 +33,7 @@ def aggregate(c: Compiler, agg: a.Aggregate, outer: Row | None, at: At) -> Made:
     inner = c.times.inner(at, agg.time)
     if isinstance(agg.source, a.ClaimsOf | a.ConflictsOf):
         return claims.aggregate(c, agg, outer, inner)
-    found = source(c, agg.source, outer, inner)
-    if agg.where is not None:
-        found.where.append(c.predicate(agg.where, found.row))
+    found = drive(c, agg.source, agg.where, outer, inner)
     groups = [single(expression(c, g, found.row)) for g in agg.group]
     metrics = [_metric(c, m, found.row) for m in agg.metrics]
     names = [c.names.fresh("g") for _ in groups]

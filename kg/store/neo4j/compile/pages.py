@@ -11,10 +11,11 @@ from kg.query.algebra import After, InfoPart, PagePart, Time
 from kg.query.cursor import Token
 from kg.store.neo4j.compile import claims
 from kg.store.neo4j.compile.context import Made, instants, returned
+from kg.store.neo4j.compile.drivers import drive
 from kg.store.neo4j.compile.expressions import expression
 from kg.store.neo4j.compile.predicates import ordered
 from kg.store.neo4j.compile.shapes import each, edge_obj, fixed, obj
-from kg.store.neo4j.compile.sources import key_text, listed, source
+from kg.store.neo4j.compile.sources import key_text, listed
 from kg.store.neo4j.compile.texts import corrected, detours, sort_key
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
         return claims.select(c, s, outer, inner)
     if isinstance(s.shape, a.Aligned):
         return aligned(c, s, s.shape, inner)
-    found = source(c, s.source, outer, inner)
-    if s.where is not None:
-        found.where.append(c.predicate(s.where, found.row))
+    found = drive(c, s.source, s.where, outer, inner, s.shape)
     sorts = [_sort(c, order, found.row) for order in s.order]
     ties = [Sort(text, text, c.names.fresh("t")) for text in _ties(found.row)]
     if isinstance(s.shape, a.PageOf):
@@ -65,9 +64,7 @@ def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
 
 def rows(c: Compiler, s: a.Select, shape: a.Rows, at: At) -> Made:
     """The statement behind a list, a row each."""
-    found = source(c, s.source, None, c.times.inner(at, s.time))
-    if s.where is not None:
-        found.where.append(c.predicate(s.where, found.row))
+    found = drive(c, s.source, s.where, None, c.times.inner(at, s.time), shape)
     sorts = [_sort(c, order, found.row) for order in s.order]
     ties = [Sort(text, text, c.names.fresh("t")) for text in _ties(found.row)]
     made = obj(c, shape.obj, found.row)
@@ -82,7 +79,7 @@ def _first(read: Reader) -> Reader:
     return lambda found, at: read(found[0], at) if found else None
 
 
-def _limit(c: Compiler, first: Any, more: int = 0) -> str:
+def _limit(c: Compiler, first: Any, *, more: bool = False) -> str:
     hole: Hole = first
     if hole.kind == "NoneType":
         return ""
@@ -186,8 +183,9 @@ def aligned(c: Compiler, s: a.Select, shape: a.Aligned, at: At) -> Made:
     if s.where is not None:
         found.where.append(c.predicate(s.where, found.row))
     made = obj(c, shape.obj, found.row)
-    ties = ", ".join(_ties(found.row))
-    text = f"COLLECT {{ {found.text()} WITH * ORDER BY {ties} {returned(made, f'[{x}, {made.text}]')} }}"
+    # At one instant there is one version at most; a range gives the first.
+    order = f" WITH * ORDER BY {', '.join(_ties(found.row))}" if found.row.at.ranged else ""
+    text = f"COLLECT {{ {found.text()}{order} {returned(made, f'[{x}, {made.text}]')} }}"
     index, read = asked.index, made.read
     name = (lambda one: one) if isinstance(s.source, a.Ids) else key_text
 
@@ -212,8 +210,6 @@ _ROWS = (PagePart.NODES, PagePart.EDGES, PagePart.INFO)
 
 def page(c: Compiler, s: a.Select, shape: a.PageOf, found: From, sorts: list[Sort], ties: list[Sort]) -> Made:
     parts = {f.part for f in shape.fields}
-    total = f"COUNT {{ {found.text()} RETURN 1 AS one }}" if PagePart.TOTAL in parts else "null"
-    rows = "null"
     texts: list[Made] = []
     readers: list[Any] = []
     for field in shape.fields:
@@ -228,13 +224,43 @@ def page(c: Compiler, s: a.Select, shape: a.PageOf, found: From, sorts: list[Sor
             readers.append(edge)
         else:
             readers.append(None)
-    if parts.intersection(_ROWS):
-        limit = _limit(c, s.page.first, more=PagePart.INFO in parts)
-        keys = ", ".join([*(one.text for one in sorts), *(t.text for t in ties)])
-        values = ", ".join(["", *(made.text for made in texts)])
-        end = returned(Made("", ahead=tuple(item for made in texts for item in made.ahead)), f"[[{keys}]{values}]")
-        rows = f"COLLECT {{ {_picked(c, s, found, sorts, ties)}{limit} {end} }}"
-    return Made(f"[{total}, {rows}]", _page_reader(s, shape, readers, _cursor(s, found.row, len(sorts))))
+    read = _page_reader(s, shape, readers, _cursor(s, found.row, len(sorts)))
+    if not parts.intersection(_ROWS):
+        return Made(f"[{_count(found)}, null]", read)
+    keys = ", ".join([*(one.text for one in sorts), *(t.text for t in ties)])
+    values = ", ".join(["", *(made.text for made in texts)])
+    end = returned(Made("", ahead=tuple(item for made in texts for item in made.ahead)), f"[[{keys}]{values}]")
+    more = PagePart.INFO in parts
+    if PagePart.TOTAL in parts and s.where is not None and s.page.after is None:
+        return Made(_counted_page(c, s, found, sorts, ties, end, more=more), lambda rows, at: read(_only(rows), at))
+    rows = f"COLLECT {{ {_picked(c, s, found, sorts, ties)}{_limit(c, s.page.first, more=more)} {end} }}"
+    return Made(f"[{_count(found) if PagePart.TOTAL in parts else 'null'}, {rows}]", read)
+
+
+def _count(found: From) -> str:
+    return f"COUNT {{ {found.text()} RETURN 1 AS one }}"
+
+
+def _only(rows: Any) -> Any:
+    """Neo4j gives no row for a COLLECT that aggregates nothing below another row."""
+    return rows[0] if rows else [0, []]
+
+
+def _counted_page(
+    c: Compiler, s: a.Select, found: From, sorts: list[Sort], ties: list[Sort], end: str, *, more: bool
+) -> str:
+    """Total and page in one pass: conditions may cost more than sorting all that satisfy them."""
+    row = found.row
+    names = list(dict.fromkeys(name for name in (row.alias, row.node, row.edge, row.walk, row.rank) if name))
+    whole, one, rows = (c.names.fresh("x") for _ in range(3))
+    first: Any = s.page.first
+    part = whole if first.kind == "NoneType" else f"{whole}[0..{c.params.add(first, by=_one_more if more else None)}]"
+    again = ", ".join(f"{one}[{i}] AS {name}" for i, name in enumerate(names))
+    return (
+        f"COLLECT {{ {_picked(c, s, found, sorts, ties)} WITH collect([{', '.join(names)}]) AS {whole} "
+        f"WITH {whole}, COLLECT {{ UNWIND {part} AS {one} WITH {again} {end} }} AS {rows} "
+        f"RETURN [size({whole}), {rows}] }}"
+    )
 
 
 def _page_reader(s: a.Select, shape: a.PageOf, readers: list[Any], cursor: Reader) -> Reader:

@@ -7,6 +7,7 @@ a parameter. The values are pure functions of what is stored, so that nothing de
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,10 +26,10 @@ from kg.store.neo4j.compile.context import Answering, At, Names, Params, Times, 
 from kg.store.neo4j.compile.predicates import predicate
 from kg.store.neo4j.compile.shapes import fixed
 from kg.store.neo4j.gate import Before, Statement
-from kg.store.neo4j.layout import point, quoted
+from kg.store.neo4j.layout import box, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kg.query.cursor import CursorCodec
     from kg.schema.types import Schema
@@ -46,6 +47,16 @@ class Asked:
     parameter: str
     text: str
     make: Callable[[Any, Sequence[Any]], Any]
+    function: str  # name of what `make` calls
+    constants: tuple[int, ...]  # those on which the parameter depends, beside those of the statement
+
+    def key(self, parameters: Mapping[str, Any], constants: Sequence[Any]) -> str:
+        """Equal where the parameter is equal, as long as nothing is committed."""
+        used = [parameters[name] for name in _PARAMETER.findall(self.text)]
+        return repr((self.text, used, [constants[i] for i in self.constants], self.function))
+
+
+_PARAMETER = re.compile(r"\$(p\d+)")
 
 
 @dataclass(slots=True)
@@ -63,8 +74,11 @@ class Plan:
 
     def statement(self, constants: Sequence[Any]) -> Statement:
         """What to ask for a query with these constants."""
-        before = tuple(Before(b.parameter, b.text, partial(_made, b, constants)) for b in self.before)
-        return Statement(self.text, self.params.bind(constants), self.current, before)
+        parameters = self.params.bind(constants)
+        before = tuple(
+            Before(b.parameter, b.text, partial(_made, b, constants), b.key(parameters, constants)) for b in self.before
+        )
+        return Statement(self.text, parameters, self.current, before)
 
     def answer(self, found: Any, constants: Sequence[Any], codec: CursorCodec) -> bytes:
         """The answer's JSON."""
@@ -136,11 +150,6 @@ class Compiler:
                 "Unknown class", field="class", value=cls, remedy="Name a class of the ontology."
             ) from None
 
-    def points_only(self, row: Row, name: str) -> bool:
-        """Whether the ontology says that a geometry is a point; it has no means to say so."""
-        del row, name
-        return False
-
     # ---------------------------------------------------------------- parts
 
     def select(self, s: a.Select, outer: Row | None, at: At) -> Made:
@@ -157,11 +166,18 @@ class Compiler:
 
     # ---------------------------------------------------------------- tables of values
 
-    def parameter_before(self, key: object, text: str, make: Callable[[Any, Sequence[Any]], Any]) -> str:
-        """The parameter that `make` makes of the answer of a statement, once for equal keys."""
+    def parameter_before(
+        self,
+        key: object,
+        text: str,
+        make: Callable[[Any, Sequence[Any]], Any],
+        function: str,
+        constants: tuple[int, ...],
+    ) -> str:
+        """The parameter that `make` makes of the answer of a statement and of constants, once for equal keys."""
         found = self.before.get(key)
         if found is None:
-            found = self.before[key] = Asked(f"t{len(self.before)}", text, make)
+            found = self.before[key] = Asked(f"t{len(self.before)}", text, make, function, constants)
         return f"${found.parameter}"
 
     def table(
@@ -185,7 +201,7 @@ class Compiler:
             given = [constants[i] for i in indices]
             return {one: function(one, *given) for one in found}
 
-        return self.parameter_before(key, text, make)
+        return self.parameter_before(key, text, make, f"{function.__module__}.{function.__qualname__}", indices)
 
     def _values(self, place: a.Expr, row: Row, *, points: bool, narrowed: Callable[[Row], str] | None) -> str:
         """A statement that lists the geometries."""
@@ -196,11 +212,16 @@ class Compiler:
         else:
             assert isinstance(place, a.Prop)
             label = self.layout.label if row.at.present else self.layout.state_label
-            pattern = f"(v:{'|'.join(label(owner) for owner in self._places(row, place.name))})"
+            classes = self._places(row, place.name)
+            labels = {self.layout.place_label(cls, place.name, state=not row.at.present) for cls in classes}
+            if None in labels:
+                labels = {label(cls) for cls in classes}
+            pattern = f"(v:{'|'.join(sorted(map(str, labels)))})"
         value = f"v.{self.layout.key(place.name)}"
         tests = [f"{value} IS NOT NULL"]
         if not points and has_point(self, place, row):
-            tests.append(f"v.{quoted(point(place.name))} IS NULL")
+            # That it has a box says that it is no point, and an index says which have one.
+            tests.append(f"v.{quoted(box(place.name)[0])} IS NOT NULL")
         if narrowed is not None:
             tests.append(narrowed(replace(row, alias="v")))
         # UNWIND takes a single value for a list of one.

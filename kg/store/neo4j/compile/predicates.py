@@ -11,6 +11,7 @@ from kg.geo.geometry import bounds, parse_bbox
 from kg.query import algebra as a
 from kg.query.algebra import Comparison
 from kg.schema.types import Datatype
+from kg.store.boxes import MARGIN_DEGREES, east_of, north_of, south_of, west_of
 from kg.store.neo4j.compile.calculations import distance, has_point
 from kg.store.neo4j.compile.context import Ex, of_classes
 from kg.store.neo4j.compile.expressions import expression
@@ -19,6 +20,7 @@ from kg.store.neo4j.compile.texts import corrected, detours, sort_key_of
 from kg.store.neo4j.layout import box, point, quoted
 
 if TYPE_CHECKING:
+    from kg.store.lift import Hole
     from kg.store.neo4j.compile.context import Row
     from kg.store.neo4j.compile.plan import Compiler
 
@@ -150,7 +152,7 @@ def exists(c: Compiler, p: a.Exists, row: Row) -> str:
     least, most = p.min, p.max
     if least <= 0 and most is None:
         return "true"
-    found = source(c, p.step, row, row.at)
+    found = source(c, p.step, row, row.at, paths=False)
     tests = [predicate(c, p.where, found.row)] if p.where is not None else []
     text = f"{found.text(*tests)} RETURN 1 AS one"
     if (least, most) == (1, None):
@@ -165,7 +167,6 @@ def exists(c: Compiler, p: a.Exists, row: Row) -> str:
 # ---------------------------------------------------------------- places
 
 
-_MARGIN_DEGREES = 1e-6
 _NEO4J_RADIUS_M = 6_378_140.0
 
 
@@ -187,11 +188,31 @@ def near(c: Compiler, p: a.Near, row: Row) -> str:
     if not has_point(c, a.Prop(p.prop), row):
         return exact
     there = f"{row.alias}.{quoted(point(p.prop))}"
+    return f"(({reach_test(c, there, lon, lat, metres)} OR {there} IS NULL) AND {exact})"
+
+
+def reach_test(c: Compiler, there: str, lon: Hole, lat: Hole, metres: Hole) -> str:
+    """A point lies near enough, by an index of points: candidates."""
     here = f"point({{longitude: {c.params.add(lon, by=float)}, latitude: {c.params.add(lat, by=float)}}})"
-    reach = f"point.distance({there}, {here}) <= {c.params.add(metres, by=_reach)}"
-    if c.points_only(row, p.prop):
-        return f"({reach} AND {exact})"
-    return f"(({reach} OR {there} IS NULL) AND {exact})"
+    return f"point.distance({there}, {here}) <= {c.params.add(metres, by=_reach)}"
+
+
+def near_box(c: Compiler, sides: tuple[str, ...], lon: Hole, lat: Hole, metres: Hole) -> str:
+    """A box, given by its sides, meets that around a circle: candidates."""
+    west, south, east, north = sides
+    circle = (lon, lat, metres)
+    return (
+        f"{west} <= {c.params.add(*circle, by=east_of)} AND {east} >= {c.params.add(*circle, by=west_of)} "
+        f"AND {south} <= {c.params.add(lat, metres, by=north_of)} "
+        f"AND {north} >= {c.params.add(lat, metres, by=south_of)}"
+    )
+
+
+def candidates_inside(there: str, around_: str) -> str:
+    """A point lies in the box of a geometry, by an index of points."""
+    low = f"point({{longitude: {around_}[0], latitude: {around_}[1]}})"
+    high = f"point({{longitude: {around_}[2], latitude: {around_}[3]}})"
+    return f"point.withinBBox({there}, {low}, {high})"
 
 
 def _is_near(text: str, lon: float, lat: float, metres: float) -> bool:
@@ -253,14 +274,18 @@ def _overlaps(row: Row, name: str, x: str) -> str:
     )
 
 
-def _around(text: str) -> list[float]:
+def around(text: str) -> list[float]:
+    """[west, south, east, north] of a geometry, a little widened."""
     west, south, east, north = bounds(text)
-    return [west - _MARGIN_DEGREES, south - _MARGIN_DEGREES, east + _MARGIN_DEGREES, north + _MARGIN_DEGREES]
+    return [
+        max(west - MARGIN_DEGREES, -180.0), max(south - MARGIN_DEGREES, -90.0), min(east + MARGIN_DEGREES, 180.0),
+        min(north + MARGIN_DEGREES, 90.0),
+    ]  # fmt: skip
 
 
 def _candidates(c: Compiler, query: Any, row: Row, name: str) -> str:
     """The geometry's box meets that of the query."""
-    return _overlaps(row, name, c.params.add(query, by=_around))
+    return _overlaps(row, name, c.params.add(query, by=around))
 
 
 def _holes(*values: object) -> tuple[Any, ...]:

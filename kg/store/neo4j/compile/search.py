@@ -67,7 +67,7 @@ def match(c: Compiler, s: a.Match, at: At) -> From:
                 out.append([row, rank])
         return out
 
-    hits = c.parameter_before((text, index_), text, ranked)
+    hits = c.parameter_before((text, index_), text, ranked, f"rank {sorted(s.without)}", (index_,))
     x, n, r = c.names.fresh("x"), c.names.fresh("n"), c.names.fresh("r")
     begin = f"UNWIND {hits} AS {x} WITH {x}, {x}[1] AS {r} "
     if at.present:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from kg.store.neo4j.compile.plan import Compiler
 
 
-def source(c: Compiler, s: a.Source, outer: Row | None, at: At) -> From:
-    """Rows of the source; those of Step and Self hang on `outer`."""
+def source(c: Compiler, s: a.Source, outer: Row | None, at: At, *, paths: bool = True) -> From:
+    """Rows of the source; those of Step and Self hang on `outer`. `paths`: whether paths of a walk are asked for."""
     match s:
         case a.Extent(cls):
             return extent(c, cls, at)
@@ -33,7 +33,7 @@ def source(c: Compiler, s: a.Source, outer: Row | None, at: At) -> From:
         case a.Step():
             return step(c, s, _enclosing(outer, s), at)
         case a.Walk():
-            return walks.walk(c, s, outer, at)
+            return walks.walk(c, s, outer, at, paths=paths)
         case a.Match():
             return c.match(s, at)
         case a.Edges():

@@ -18,7 +18,31 @@ if TYPE_CHECKING:
     from kg.store.neo4j.compile.plan import Compiler
 
 
-def walk(c: Compiler, w: a.Walk, outer: Row | None, at: At) -> From:
+def walk(c: Compiler, w: a.Walk, outer: Row | None, at: At, *, paths: bool = True) -> From:
+    """`paths`: whether the rows' paths are asked for."""
+    ways = {out for _, out in w.steps}
+    if at.present and not paths and w.through is None and len(ways) == 1 and w.min >= 1:
+        return _pruned(c, w, outer, at, out=ways.pop())
+    return _by_levels(c, w, outer, at)
+
+
+def _pruned(c: Compiler, w: a.Walk, outer: Row | None, at: At, *, out: bool) -> From:
+    """Least depths by a pattern of variable length, which Neo4j follows breadth first where nothing else is asked."""
+    kinds = "|".join(dict.fromkeys(c.layout.relation(sources.relation_of(c, name).name) for name, _ in w.steps))
+    start, node = _start(c, w, outer, at)
+    starts, s, p, n = (c.names.fresh(prefix) for prefix in ("s", "n", "p", "n"))
+    depth, row = c.names.fresh("x"), c.names.fresh("w")
+    left, right = ("-", "->") if out else ("<-", "-")
+    text = (
+        f"{start} WITH collect(DISTINCT {node}) AS {starts} UNWIND {starts} AS {s} "
+        f"MATCH {p} = ({s}){left}[:{kinds}*1..{int(w.max)}]{right}({n}:{c.layout.label(w.cls)}) "
+        f"WITH {starts}, {n}, min(length({p})) AS {depth} WHERE {depth} >= {int(w.min)} AND NOT {n} IN {starts} "
+        f"WITH {n}, [{depth}] AS {row}"
+    )
+    return From(text, [], Row(n, n, c.concrete(w.cls), at, walk=row))
+
+
+def _by_levels(c: Compiler, w: a.Walk, outer: Row | None, at: At) -> From:
     steps = tuple((sources.relation_of(c, name), out) for name, out in w.steps)
     names = tuple(relation.name if out else relation.inverse or relation.name for relation, out in steps)
     level, seen = c.names.fresh("l"), c.names.fresh("s")

@@ -11,7 +11,7 @@ from kg.geo.geometry import bounds, parse_bbox
 from kg.query import algebra as a
 from kg.query.algebra import Comparison
 from kg.schema.types import Datatype
-from kg.store.sqlite.compile.boxes import MARGIN_DEGREES, east_of, north_of, south_of, west_of
+from kg.store.boxes import MARGIN_DEGREES, east_of, north_of, south_of, west_of
 from kg.store.sqlite.compile.context import kinds_of, version_columns
 from kg.store.sqlite.compile.expressions import distance_sql, expression
 from kg.store.sqlite.compile.sources import source

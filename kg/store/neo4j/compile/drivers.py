@@ -1,0 +1,155 @@
+"""Where to start: an index, or the selective end of a relation, that Neo4j's planner would not put first by itself."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from kg.query import algebra as a
+from kg.query.algebra import Comparison
+from kg.store.neo4j.compile.calculations import has_point
+from kg.store.neo4j.compile.context import From, Row
+from kg.store.neo4j.compile.predicates import around, candidates_inside, near_box, predicate, reach_test
+from kg.store.neo4j.compile.sources import related, relation_of, source
+from kg.store.neo4j.layout import ENTITY, box, point, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kg.store.neo4j.compile.context import At
+    from kg.store.neo4j.compile.plan import Compiler
+
+_SOUGHT = (
+    Comparison.EQ, Comparison.IN, Comparison.LT, Comparison.LE, Comparison.GT, Comparison.GE, Comparison.STARTS_WITH,
+)  # fmt: skip
+
+
+def drive(c: Compiler, s: a.Source, where: a.Predicate | None, outer: Row | None, at: At, shown: object = None) -> From:
+    """The rows of the source that satisfy `where`. `shown`: what is made of them, where that may be paths of a walk."""
+    items = list(conjuncts(where))
+    if isinstance(s, a.Extent):
+        for item in items:
+            found = _started(c, s.cls, item, items, at)
+            if found is not None:
+                return found
+        found = _sought(c, s.cls, items, at)
+    else:
+        found = source(c, s, outer, at, paths=_mentions_paths(shown))
+    found.where += [predicate(c, item, found.row) for item in items]
+    return found
+
+
+def _mentions_paths(node: object) -> bool:
+    if isinstance(node, a.Trail) or (isinstance(node, a.Meta) and node.name in (a.MetaName.PATH, a.MetaName.VIA)):
+        return True
+    if isinstance(node, tuple):
+        return any(map(_mentions_paths, node))
+    if is_dataclass(node):
+        return any(_mentions_paths(getattr(node, f.name)) for f in fields(node))
+    return False
+
+
+def conjuncts(p: a.Predicate | None) -> Iterator[a.Predicate]:
+    if isinstance(p, a.And):
+        for item in p.items:
+            yield from conjuncts(item)
+    elif p is not None:
+        yield p
+
+
+def _started(c: Compiler, cls: str, item: a.Predicate, items: list[a.Predicate], at: At) -> From | None:
+    match item:
+        case a.Near() | a.Spatial():
+            return _placed(c, cls, item, items, at)
+        case a.Exists(a.Step() as step, inner, 1, None) if at.present and inner is not None:
+            if any(_selective(c, step.cls, one) for one in conjuncts(inner)):
+                return _from_the_far_end(c, cls, step, inner, [one for one in items if one is not item], at)
+    return None
+
+
+def _extent(c: Compiler, cls: str, v: str, labels: set[str], at: At) -> From:
+    """All rows of the class, with further labels for the sake of their indexes."""
+    own = c.layout.label(cls) if at.present else c.layout.state_label(cls)
+    pattern = ":".join([own, *sorted(labels - {own})])
+    row = Row(v, v if at.present else "", c.concrete(cls), at)
+    return From(f"MATCH ({v}:{pattern})", [] if at.present else at.holds(v), row)
+
+
+def _sought(c: Compiler, cls: str, items: list[a.Predicate], at: At) -> From:
+    """By the index of a property where a condition has one."""
+    labels: set[str] = set()
+    for item in items:
+        if isinstance(item, a.Cmp) and item.op in _SOUGHT and isinstance(item.right, a.Const):
+            if isinstance(item.left, a.Prop):
+                label = c.layout.seek_label(cls, item.left.name, state=not at.present)
+                labels |= {label} if label else set()
+            elif item.left == a.Meta(a.MetaName.ID) and item.op in (Comparison.EQ, Comparison.IN) and at.present:
+                labels.add(quoted(ENTITY))
+    return _extent(c, cls, c.names.fresh("n"), labels, at)
+
+
+# ---------------------------------------------------------------- relations
+
+
+def _selective(c: Compiler, cls: str, item: a.Predicate) -> bool:
+    if not isinstance(item, a.Cmp) or item.op not in (Comparison.EQ, Comparison.IN):
+        return False
+    if item.left == a.Meta(a.MetaName.ID):
+        return True
+    return isinstance(item.left, a.Prop) and c.layout.seek_label(cls, item.left.name) is not None
+
+
+def _from_the_far_end(c: Compiler, cls: str, step: a.Step, inner: a.Predicate, rest: list[a.Predicate], at: At) -> From:
+    """Of rows that are related to few: those few first."""
+    relation = relation_of(c, step.relation)
+    far = _sought(c, step.cls, list(conjuncts(inner)), at)
+    e, n = c.names.fresh("e"), c.names.fresh("n")
+    reached = Row(far.row.alias, far.row.node, far.row.classes, at)
+    tests = [predicate(c, item, reached) for item in conjuncts(inner)]
+    along = related(c, relation.name, e, far.row.node, f"{n}:{c.layout.label(cls)}", out=not step.out, at=at)
+    whole = Row(far.row.alias, far.row.node, far.row.classes, at, edge=e, relation=relation)
+    if step.where is not None:
+        tests.append(predicate(c, step.where, whole))
+    row = Row(n, n, c.concrete(cls), at)
+    where = [predicate(c, item, row) for item in rest]
+    return From(f"{far.text()} {along}{_where(tests)} WITH DISTINCT {n}", where, row)
+
+
+def _where(tests: list[str]) -> str:
+    return f" WHERE {' AND '.join(tests)}" if tests else ""
+
+
+# ---------------------------------------------------------------- places
+
+
+def _placed(c: Compiler, cls: str, p: a.Near | a.Spatial, items: list[a.Predicate], at: At) -> From | None:
+    """By the index of points, and beside it that of boxes, for places that are no points."""
+    row = Row("", "", c.concrete(cls), at)
+    label = c.layout.place_label(cls, p.prop, state=not at.present)
+    if label is None or not has_point(c, a.Prop(p.prop), row) or (isinstance(p, a.Spatial) and p.op == "bbox"):
+        return None
+    v = c.names.fresh("n")
+    found = _extent(c, cls, v, {label}, at)
+    there, boxed = f"{v}.{quoted(point(p.prop))}", tuple(f"{v}.{quoted(side)}" for side in box(p.prop))
+    if isinstance(p, a.Near):
+        lon, lat, metres = _holes(p.lon, p.lat, p.metres)
+        points = reach_test(c, there, lon, lat, metres)
+        boxes = near_box(c, boxed, lon, lat, metres)
+    else:
+        (query,) = _holes(p.geometry)
+        points, boxes = candidates_inside(there, c.params.add(query, by=around)), _meets(c, query, boxed)
+    base = found.clauses
+    tests = " AND ".join(["", *found.where]) if found.where else ""
+    either = f"{base} WHERE {points}{tests} RETURN {v} UNION ALL {base} WHERE {boxes}{tests} RETURN {v}"
+    where = [predicate(c, item, found.row) for item in items]
+    return From(f"CALL () {{ {either} }} WITH {v}", where, found.row)
+
+
+def _meets(c: Compiler, query: Any, sides: tuple[str, ...]) -> str:
+    west, south, east, north = sides
+    x = c.params.add(query, by=around)
+    return f"{west} <= {x}[2] AND {east} >= {x}[0] AND {south} <= {x}[3] AND {north} >= {x}[1]"
+
+
+def _holes(*values: object) -> tuple[Any, ...]:
+    return values
