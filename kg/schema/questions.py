@@ -86,7 +86,15 @@ class Questions:
 
 def read_questions(path: Path | None = None) -> Questions:
     """The questions of a YAML file, by default those that ship. SchemaError for a file that is wrong."""
-    return _shipped() if path is None else _read(path.read_text(encoding="utf-8"), str(path))
+    if path is None:
+        return _shipped()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SchemaError(
+            f"The questions cannot be read: {error}", where=str(path), remedy="They are YAML in UTF-8."
+        ) from None
+    return _read(text, str(path))
 
 
 @lru_cache(maxsize=1)

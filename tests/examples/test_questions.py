@@ -95,8 +95,31 @@ def test_the_page_is_up_to_date() -> None:
     assert page.read_text(encoding="utf-8") == questions_page(QUESTIONS), "run make docs"
 
 
-def test_a_file_that_is_wrong_is_told(tmp_path: Path) -> None:
+GOOD = (
+    "{id: a, zh: 问, en: ask, graphql: '{a}', expected: {a: 1}, "
+    "asOf: {valid: 2026-01-01T00:00:00Z, system: 2026-01-01T00:00:00Z}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"questions: [{GOOD.replace('asOf', 'as_of')}]", "asOf"),
+        (f"questions: [{GOOD.replace('a: 1', 'a: 2026-01-01')}]", "stand in quotes"),
+        (f"questions: [{GOOD.replace('00Z', '00')}]", "timezone"),
+        (f"questions: [{GOOD}, {GOOD}]", "Two questions have one id"),
+        ("questions: []", "at least 1 item"),
+        ("questions: [", "cannot be read"),
+    ],
+)
+def test_a_file_that_is_wrong_is_told(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "questions.yaml"
-    path.write_text("questions: [{id: a, zh: 问, en: ask, graphql: '{a}', expected: {a: 1}}]", encoding="utf-8")
-    with pytest.raises(SchemaError, match="asOf"):
+    path.write_text(f"questions: [{GOOD}]", encoding="utf-8")
+    assert [one.as_of for one in read_questions(path).all] == [
+        "valid=2026-01-01T00:00:00Z, system=2026-01-01T00:00:00Z"
+    ]
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SchemaError, match=says):
         read_questions(path)
+    with pytest.raises(SchemaError, match="cannot be read"):
+        read_questions(tmp_path / "none.yaml")
