@@ -88,11 +88,13 @@ class _Asked:
     def source(self, source: Source, outer: RowContext | None) -> None:
         if outer is None:
             return
-        if isinstance(source, Step):
-            self.steps[outer.cls, source.relation, source.out] = None
-        elif isinstance(source, Walk):
-            for name, out in source.steps:
-                self.steps[outer.cls, name, out] = None
+        steps = source.steps if isinstance(source, Walk) else ()
+        for name, out in ((source.relation, source.out),) if isinstance(source, Step) else steps:
+            relation = self.schema.relations[name]
+            near = relation.domain if out else relation.range
+            # Of all things only those that may have the relation count.
+            cls = _narrow(outer)
+            self.steps[near if self.schema.is_a(near, cls) else cls, name, out] = None
 
     def obj(self, obj: Obj, ctx: RowContext) -> None:
         for part in obj.fields:
@@ -143,9 +145,15 @@ class _Asked:
 
     def _holders(self, name: str, ctx: RowContext) -> tuple[str, ...]:
         """The row's class where it has the property, else the concrete ones that do."""
-        if self.schema.classes[ctx.cls].property(name) is not None:
-            return (ctx.cls,)
+        cls = _narrow(ctx)
+        if self.schema.classes[cls].property(name) is not None:
+            return (cls,)
         return tuple(cls for cls in ctx.classes if self.schema.classes[cls].property(name) is not None)
+
+
+def _narrow(ctx: RowContext) -> str:
+    """The row's class, under a condition on its class the one that is left."""
+    return ctx.classes[0] if len(ctx.classes) == 1 else ctx.cls
 
 
 async def coverage(visit: Visit, query: Query, time: Time) -> tuple[Known, ...]:
