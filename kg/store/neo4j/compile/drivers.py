@@ -14,7 +14,7 @@ from kg.store.neo4j.compile.sources import related, relation_of, source
 from kg.store.neo4j.layout import ENTITY, box, point, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kg.store.neo4j.compile.context import At
     from kg.store.neo4j.compile.plan import Compiler
@@ -34,19 +34,28 @@ def drive(c: Compiler, s: a.Source, where: a.Predicate | None, outer: Row | None
                 return found
         found = _sought(c, s.cls, items, at)
     else:
-        found = source(c, s, outer, at, paths=_mentions_paths(shown))
+        found = source(c, s, outer, at, paths=mentions(shown, _of_a_path))
     found.where += [predicate(c, item, found.row) for item in items]
     return found
 
 
-def _mentions_paths(node: object) -> bool:
-    if isinstance(node, a.Trail) or (isinstance(node, a.Meta) and node.name in (a.MetaName.PATH, a.MetaName.VIA)):
+def mentions(node: object, wanted: Callable[[object], bool]) -> bool:
+    """Whether something of the kind stands anywhere in a part of a query."""
+    if wanted(node):
         return True
     if isinstance(node, tuple):
-        return any(map(_mentions_paths, node))
+        return any(mentions(item, wanted) for item in node)
     if is_dataclass(node):
-        return any(_mentions_paths(getattr(node, f.name)) for f in fields(node))
+        return any(mentions(getattr(node, f.name), wanted) for f in fields(node))
     return False
+
+
+def _of_a_path(node: object) -> bool:
+    return isinstance(node, a.Trail) or (isinstance(node, a.Meta) and node.name in (a.MetaName.PATH, a.MetaName.VIA))
+
+
+def _of_an_edge(node: object) -> bool:
+    return isinstance(node, a.Edge) or (isinstance(node, a.Meta) and node.name.value.startswith("edge."))
 
 
 def conjuncts(p: a.Predicate | None) -> Iterator[a.Predicate]:
@@ -103,20 +112,17 @@ def _from_the_far_end(c: Compiler, cls: str, step: a.Step, inner: a.Predicate, r
     """Of rows that are related to few: those few first."""
     relation = relation_of(c, step.relation)
     far = _sought(c, step.cls, list(conjuncts(inner)), at)
+    said = list(conjuncts(inner))
+    far.where += [predicate(c, item, far.row) for item in said if not mentions(item, _of_an_edge)]
     e, n = c.names.fresh("e"), c.names.fresh("n")
-    reached = Row(far.row.alias, far.row.node, far.row.classes, at)
-    tests = [predicate(c, item, reached) for item in conjuncts(inner)]
     along = related(c, relation.name, e, far.row.node, f"{n}:{c.layout.label(cls)}", out=not step.out, at=at)
     whole = Row(far.row.alias, far.row.node, far.row.classes, at, edge=e, relation=relation)
-    if step.where is not None:
-        tests.append(predicate(c, step.where, whole))
+    later = [item for item in said if mentions(item, _of_an_edge)] + [step.where] * (step.where is not None)
+    tests = [predicate(c, item, whole) for item in later if item is not None]
+    seen = f" WHERE {' AND '.join(tests)}" if tests else ""
     row = Row(n, n, c.concrete(cls), at)
     where = [predicate(c, item, row) for item in rest]
-    return From(f"{far.text()} {along}{_where(tests)} WITH DISTINCT {n}", where, row)
-
-
-def _where(tests: list[str]) -> str:
-    return f" WHERE {' AND '.join(tests)}" if tests else ""
+    return From(f"{far.text()} {along}{seen} WITH DISTINCT {n}", where, row)
 
 
 # ---------------------------------------------------------------- places

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Sort:
     """One order key. `text` gives the value in stored form, `key` what it is sorted by; `name` its alias once sorted.
 
-    `made`: the key is a calculated text's, which sorts by `sort_key`.
+    `made`: the key is a calculated text's, sorted by `sort_key`. `needless`: it never decides, but cursors hold it.
     """
 
     text: str
@@ -39,6 +39,7 @@ class Sort:
     descending: bool = False
     textual: bool = False
     made: bool = False
+    needless: bool = False
 
 
 def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
@@ -49,7 +50,7 @@ def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
         return aligned(c, s, s.shape, inner)
     found = drive(c, s.source, s.where, outer, inner, s.shape)
     sorts = [_sort(c, order, found.row) for order in s.order]
-    ties = [Sort(text, text, c.names.fresh("t")) for text in _ties(found.row)]
+    ties = _tie_keys(c, s, found.row)
     if isinstance(s.shape, a.PageOf):
         return page(c, s, s.shape, found, sorts, ties)
     made = obj(c, s.shape.obj, found.row)
@@ -66,7 +67,7 @@ def rows(c: Compiler, s: a.Select, shape: a.Rows, at: At) -> Made:
     """The statement behind a list, a row each."""
     found = drive(c, s.source, s.where, None, c.times.inner(at, s.time), shape)
     sorts = [_sort(c, order, found.row) for order in s.order]
-    ties = [Sort(text, text, c.names.fresh("t")) for text in _ties(found.row)]
+    ties = _tie_keys(c, s, found.row)
     made = obj(c, shape.obj, found.row)
     return Made(f"{_picked(c, s, found, sorts, ties)} {returned(made)} AS answer", made.read)
 
@@ -110,6 +111,14 @@ def _sort(c: Compiler, order: a.Order, row: Row) -> Sort:
     return Sort(ex.text, ordered(c, ex) if made else ex.text, name, order.descending, ex.textual, made)
 
 
+def _tie_keys(c: Compiler, s: a.Select, row: Row) -> list[Sort]:
+    # Without key properties two entities have one relation of a type at most.
+    single = isinstance(s.source, a.Step) and row.relation is not None and not row.relation.key
+    single = single and row.relation is not None and not row.relation.symmetric
+    edge = f"{row.edge}.edge"
+    return [Sort(text, text, c.names.fresh("t"), needless=single and text == edge) for text in _ties(row)]
+
+
 def _ties(row: Row) -> list[str]:
     out = [f"{row.alias}.id"]
     if row.edge:
@@ -125,12 +134,12 @@ def order_by(sorts: Sequence[Sort], ties: Sequence[Sort]) -> str:
         if s.key != "null":
             # Nulls come last by themselves where the order ascends.
             parts += [f"{s.name} IS NULL", f"{s.name} DESC"] if s.descending else [s.name]
-    return ", ".join([*parts, *(t.name for t in ties)])
+    return ", ".join([*parts, *(t.name for t in ties if not t.needless)])
 
 
 def _picked(c: Compiler, s: a.Select, found: From, sorts: list[Sort], ties: list[Sort]) -> str:
     """The rows in order, behind the cursor."""
-    keys = ", ".join(f"{one.key} AS {one.name}" for one in (*sorts, *ties))
+    keys = ", ".join(f"{one.key} AS {one.name}" for one in (*sorts, *ties) if not one.needless)
     after = ""
     if s.page.after is not None:
         after = f" WHERE {_after(c, s.page.after, sorts, ties, found.row)}"
@@ -150,7 +159,7 @@ def _after(c: Compiler, after: After, sorts: list[Sort], ties: list[Sort], row: 
         ends += [after.system_from, after.valid_from]
     test = "false"
     for tie, end in reversed([*zip(ties, ends, strict=False)]):
-        if end.kind == "NoneType":
+        if end.kind == "NoneType" or tie.needless:
             continue
         bound = c.params.add(end)
         test = f"({tie.name} > {bound} OR ({tie.name} = {bound} AND {test}))"
