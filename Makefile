@@ -52,11 +52,11 @@ $(READY)/python: pyproject.toml uv.lock
 	@touch $@
 
 # Node builds the assets once.
-$(READY)/graphiql: $(READY)/python $(GRAPHIQL)
+$(READY)/graphiql: $(GRAPHIQL) | $(READY)/python
 	@$(NODE); cd web/graphiql && npm ci --no-audit --no-fund --loglevel=error && node build.mjs
 	@touch $@
 
-$(READY)/maps: $(READY)/python $(MAPS)
+$(READY)/maps: $(MAPS) | $(READY)/python
 	@$(NODE); cd web/page && npm ci --no-audit --no-fund --loglevel=error && node build.mjs
 	@touch $@
 
