@@ -21,7 +21,9 @@ _CACHE_KIB = 24_576
 _WRITER_CACHE_KIB = 65_536
 """A commit touches a page of each index for nearly every row: pages that do not fit are written several times."""
 _CHECKPOINT_PAGES = 8_000
-"""How far the log grows (32 MB) before its pages go into the file. A page that several commits change goes once."""
+"""How far the log grows (64 MB) before its pages go into the file. A page that several commits change goes once."""
+PAGE_BYTES = 8_192
+"""Of new files. Entries of an index that a commit writes lie apart: larger pages are fewer to write, up to a point."""
 
 
 def path_of(url: str) -> str:

@@ -21,7 +21,7 @@ from kg.store.memory import runs_of
 from kg.store.sqlite import layout as layouts
 from kg.store.sqlite import migrations
 from kg.store.sqlite.commit import commit
-from kg.store.sqlite.connection import connect, head, path_of, snapshot, writing
+from kg.store.sqlite.connection import PAGE_BYTES, connect, head, path_of, snapshot, writing
 from kg.store.sqlite.faults import faults
 from kg.store.sqlite.feed import entries_after
 from kg.store.sqlite.functions import register_cursor
@@ -106,6 +106,7 @@ class SqliteStore(Store):
         db = connect(self._path, writer=True)
         try:
             if fresh or not migrations.is_store(db):
+                db.pragma("page_size", PAGE_BYTES)
                 db.pragma("journal_mode", "wal")
                 with writing(db):
                     if not migrations.is_store(db):
