@@ -125,6 +125,8 @@ class Entities:
         Raises IdentityConflict for values that two entities hold in sight of the same writer.
         """
         w = self.w
+        if self.new_identifiers.keys() <= self.done:
+            return []
         keys = {(row.scheme, row.value) for rows in self.new_identifiers.values() for row in rows}
         w.fetch_holders(keys)
         found = w.stored_holders

@@ -154,8 +154,10 @@ class Plain:
     def _single(self, key: RecordKey, entity: str) -> bool:
         """Whether the entity has no other record, but for one that stands for its id and says nothing."""
         keys = self.w.by_entity[entity]
+        if len(keys) == 1:
+            return True
         own = RecordKey(OWN, entity)
-        return len(keys) == 1 or (len(keys) == 2 and own in keys and own != key and not self.w.record_lines(own))
+        return len(keys) == 2 and own in keys and own != key and not self.w.record_lines(own)
 
     # ------------------------------------------------------------ what they become
 
@@ -240,7 +242,9 @@ class Plain:
 
 
 def _without_none(properties: Mapping[str, Value | None]) -> dict[str, Value]:
-    return {name: value for name, value in properties.items() if value is not None}
+    if None in properties.values():
+        return {name: value for name, value in properties.items() if value is not None}
+    return dict(properties)  # type: ignore[arg-type]
 
 
 def _segment(put: Put, line: Line) -> Segment[Any] | None:

@@ -39,12 +39,15 @@ class Statements:
         ids: set[str] = set()
         identifiers: set[tuple[str, str]] = set()
         said: set[RecordKey] = set()
+        puts: list[tuple[Put, list[tuple[str, str]]]] = []
         for change in changes:
             if isinstance(change, Put):
                 said.add(change.record)
                 if change.entity is not None:
                     _note(change.entity, keys, ids, identifiers)
-                identifiers.update((scheme, value) for _, scheme, value in self._identifying(change))
+                held = [(scheme, value) for _, scheme, value in self._identifying(change)]
+                identifiers.update(held)
+                puts.append((change, held))
             elif isinstance(change, End):
                 said.add(change.record)
             elif isinstance(change, Relate | Unrelate):
@@ -55,11 +58,10 @@ class Statements:
         w.fetch_lines(said)
         w.fetch_holders(identifiers)
         ids.update(row.entity for key in identifiers for row in w.stored_holders[key])
-        for change in changes:
-            if isinstance(change, Put) and change.entity is None and not w.records[change.record]:
-                first = next(iter(self._identifying(change)), None)
-                named = ("identifier", *first[1:]) if first else ("record", *change.record)
-                self.candidates[change.record] = entity_id(*named)
+        for put, held in puts:
+            if put.entity is None and not w.records[put.record]:
+                named = ("identifier", *held[0]) if held else ("record", *put.record)
+                self.candidates[put.record] = entity_id(*named)
         ids.update(self.candidates.values())
         w.fetch_members(ids)
         if not all(type(change) is Put and change.entity is None for change in changes):

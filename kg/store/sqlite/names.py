@@ -39,6 +39,7 @@ class Names:
         self._runs: dict[str, int] = {}
         self._run_ids: dict[int, str] = {}
         self._attributions: dict[str, int] = {}
+        self._only: dict[str, int] = {}
         self._attribution_maps: dict[int, Mapping[str, str]] = {}
 
     def put_sources(self, sources: Iterable[Source]) -> None:
@@ -80,6 +81,15 @@ class Names:
         return name
 
     def attribution(self, sources: Mapping[str, str]) -> int:
+        if len(sources) == 1 and "" in sources:  # the common case: one source says all
+            only = sources[""]
+            key = self._only.get(only)
+            if key is None:
+                key = self._only[only] = self._attribution(sources)
+            return key
+        return self._attribution(sources)
+
+    def _attribution(self, sources: Mapping[str, str]) -> int:
         text = orjson.dumps(dict(sources), option=orjson.OPT_SORT_KEYS).decode()
         key = self._attributions.get(text)
         if key is None:

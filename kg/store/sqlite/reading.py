@@ -12,6 +12,7 @@ from kg.model.changes import RecordKey
 from kg.model.intervals import OPEN
 from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
 from kg.schema.types import Datatype
+from kg.store.sqlite.layout import ROW_BITS
 from kg.store.sqlite.names import keys_json
 from kg.store.sqlite.values import decoder, properties_of
 
@@ -41,6 +42,9 @@ _BY_REFERENCE = (
 )
 _HELD = f"= {OPEN}"
 
+_FIRST: dict[Kind, int] = {"version": 11, "edge": 12}
+"""How many columns of a row stand before its properties."""
+
 Decode = tuple[int, str, "Callable[[Any], Any] | None"]
 
 
@@ -61,17 +65,17 @@ class RowReader:
         found = self._decoders.get((kind, holder))
         if found is None:
             names = self.layout.type_names if kind == "version" else self.layout.relation_names
-            at = {column: i for i, column in enumerate(self._columns[kind])}
+            at = {column: i for i, column in enumerate(self._columns[kind], _FIRST[kind])}
             live = self.layout.live(self.schema, kind, names[holder])
             found = tuple((at[slot.column], name, decoder(slot)) for name, slot in sorted(live.items()))
             self._decoders[kind, holder] = found
         return found
 
     @staticmethod
-    def _values(decoding: tuple[Decode, ...], values: tuple[Any, ...], first: int) -> dict[str, Any]:
+    def _values(decoding: Iterable[Decode], values: tuple[Any, ...]) -> dict[str, Any]:
         out = {}
         for at, name, decode in decoding:
-            value = values[first + at]
+            value = values[at]
             if value is not None:
                 out[name] = decode(value) if decode else value
         return out
@@ -85,7 +89,7 @@ class RowReader:
     def version(self, row: tuple[Any, ...]) -> VersionRow:
         number, t, name, vf, vt, lf, lt, sf, st, mentioned, att = row[:11]
         return VersionRow(
-            name, self.layout.type_names[t], self._values(self._decoding("version", t), row, 11),
+            name, self.layout.type_names[t], self._values(self._decoding("version", t), row),
             self.names.attributed(att), vf, vt, lf, lt, sf, st, bool(mentioned), number,
         )  # fmt: skip
 
@@ -119,7 +123,7 @@ class RowReader:
     def edge(self, row: tuple[Any, ...]) -> EdgeRow:
         number, rel, edge, start, end, vf, vt, lf, lt, sf, st, att = row[:12]
         return EdgeRow(
-            edge, self.layout.relation_names[rel], start, end, self._values(self._decoding("edge", rel), row, 12),
+            edge, self.layout.relation_names[rel], start, end, self._values(self._decoding("edge", rel), row),
             self.names.attributed(att), vf, vt, lf, lt, sf, st, number,
         )  # fmt: skip
 
@@ -207,15 +211,33 @@ class WriteReading(RowReader):
         return out
 
     def versions(self, entities: Collection[str]) -> dict[str, list[VersionRow]]:
-        out: dict[str, list[VersionRow]] = {}
-        for row in self.db.execute(
-            f"select {self.version_columns()} from json_each(?) j cross join entity n on n.id = j.value "
+        """Row numbers first: they name the class, and a class has few of the table's columns."""
+        rows: dict[int, list[int]] = defaultdict(list)
+        for (row,) in self.db.execute(
+            f"select v.row from json_each(?) j cross join entity n on n.id = j.value "
             f"cross join version v on v.entity = n.key and v.st {_HELD}",
             (keys_json(entities),),
         ):
-            made = self.version(row)
-            out.setdefault(made.entity, []).append(made)
-        return out
+            rows[row >> ROW_BITS].append(row)
+        out: dict[str, list[VersionRow]] = defaultdict(list)
+        for number, these in rows.items():
+            cls, attributed = self.layout.type_names[number], self.names.attributed
+            live = self.layout.live(self.schema, "version", cls)
+            decoding = [(at, name, decoder(slot)) for at, (name, slot) in enumerate(sorted(live.items()), 10)]
+            columns = "".join(f", v.{slot.column}" for _, slot in sorted(live.items()))
+            for row in self.db.execute(
+                f"select v.row, v.id, v.vf, v.vt, v.lf, v.lt, v.sf, v.st, v.mentioned, v.att{columns} "
+                "from json_each(?) j cross join version v on v.row = j.value",
+                (keys_json(these),),
+            ):
+                held, entity, vf, vt, lf, lt, sf, st, mentioned, att = row[:10]
+                out[entity].append(
+                    VersionRow(
+                        entity, cls, self._values(decoding, row), attributed(att), vf, vt, lf, lt, sf, st,
+                        bool(mentioned), held,
+                    )
+                )  # fmt: skip
+        return dict(out)
 
     def _identifier_rows(self, sql: str, bindings: tuple[object, ...]) -> Iterator[IdentifierRow]:
         for row in self.db.execute(

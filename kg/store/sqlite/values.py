@@ -58,7 +58,7 @@ def _plain(value: Any) -> Any:
 
 def properties_text(properties: Any) -> str:
     """A claim's properties as JSON."""
-    return orjson.dumps(dict(properties)).decode()
+    return orjson.dumps(properties if type(properties) is dict else dict(properties)).decode()
 
 
 def properties_of(text: str) -> dict[str, Value]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from kg.store.sqlite.layout import Layout, Slot
     from kg.store.sqlite.names import Names
 
+Box = tuple[float | None, float | None, float | None, float | None]
+"""West, south, east, north."""
 _POINT = '{"type":"Point","coordinates":['
 TABLES = ("record", "claim", "version", "relation_claim", "edge", "identifier")
 
@@ -51,15 +53,22 @@ class ClassWriter:
             f"{_more(columns)}) values ({', '.join('?' * (12 + len(columns)))})"
         )
 
-    def values(self, properties: Any) -> list[Any]:
-        """Of the statement's property columns. KeyError for a property that the class never had."""
+    def values(self, properties: Any) -> tuple[list[Any], list[tuple[str, Box]]]:
+        """Of the statement's property columns, and (column, box) of each geometry. KeyError for a property that the
+        class never had."""
         out: list[Any] = [None] * self.width
+        places = self.places
         for prop, value in properties.items():
-            at, encode = self.places[prop]
+            at, encode = places[prop]
             out[at] = value if value is None or encode is None else encode(value)
-        for prop, _ in self.boxed:
-            out.extend(_coordinates(properties.get(prop)))
-        return out
+        boxes: list[tuple[str, Box]] = []
+        for prop, column in self.boxed:
+            shape = properties.get(prop)
+            at_point = _coordinates(shape)
+            out += at_point
+            if shape is not None:
+                boxes.append((column, bounds(shape) if at_point[0] is None else (*at_point, *at_point)))
+        return out, boxes
 
 
 def _encoder(slot: Slot) -> Callable[[Any], Any] | None:
@@ -196,26 +205,28 @@ class Writer:
             )
 
     def records(self, rows: Sequence[RecordRow]) -> None:
-        source, entities = self.names.source, self.names.entities
+        entities = self.names.entities
         if rows:
+            source = {name: self.names.source(name) for name in {r.source for r in rows}}
             self.db.executemany(
                 "insert into record (source, local, home, entity, lf, lt, sf, st) values (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (source(r.source), r.local, entities[r.home], entities[r.entity], r.level_from, r.level_to,
+                    (source[r.source], r.local, entities[r.home], entities[r.entity], r.level_from, r.level_to,
                      r.system_from, r.system_to)
                     for r in rows
                 ],
             )  # fmt: skip
 
     def claims(self, rows: Sequence[ClaimRow]) -> None:
-        source, run = self.names.source, self.names.run
         if rows:
+            source = {name: self.names.source(name) for name in {c.source for c in rows}}
+            run = {name: self.names.run(name) for name in {c.run for c in rows}}
             self.db.executemany(
                 "insert into claim (source, local, cls, properties, vf, vt, level, confidence, stated, mentioned, run, "
                 "anchors, sf, st) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (source(c.source), c.local, c.cls, properties_text(c.properties), c.valid_from, c.valid_to, c.level,
-                     c.confidence, c.stated, int(c.mentioned), run(c.run), dump(c.anchors) if c.anchors else None,
+                    (source[c.source], c.local, c.cls, properties_text(c.properties), c.valid_from, c.valid_to, c.level,
+                     c.confidence, c.stated, int(c.mentioned), run[c.run], dump(c.anchors) if c.anchors else None,
                      c.system_from, c.system_to)
                     for c in rows
                 ],
@@ -260,24 +271,27 @@ class Writer:
         said: list[tuple[int, Wording]] = []
         boxes: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         some: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        classes: dict[str, ClassWriter] = {v.cls: self.writers.cls(v.cls) for v in rows}
+        kept = self.kept_words
         for v in rows:
-            how = self.writers.cls(v.cls)
+            how = classes[v.cls]
             row = how.number << ROW_BITS | at
             at += 1
+            entity = entities[v.entity]
+            values, shapes = how.values(v.properties)
             statements[how.insert].append(
-                (row, how.number, entities[v.entity], v.entity, v.valid_from, v.valid_to, v.system_from, v.system_to,
-                 v.level_from, v.level_to, int(v.mentioned), attribution(v.sources), *how.values(v.properties))
+                (row, how.number, entity, v.entity, v.valid_from, v.valid_to, v.system_from, v.system_to,
+                 v.level_from, v.level_to, int(v.mentioned), attribution(v.sources), *values)
             )  # fmt: skip
-            words = entities[v.entity], wording(v.properties, how.searchable)
-            if words not in self.kept_words:
+            words = entity, wording(v.properties, how.searchable)
+            if words not in kept:
                 said.append(words)
-            for name, column in how.boxed:
-                if name in v.properties:
-                    boxes[column].append((row, *bounds(str(v.properties[name]))))
+            for column, box in shapes:
+                boxes[column].append((row, *box))
             for name, column in how.some:
                 some[column].extend((value, row) for value in v.properties.get(name, ()))  # type: ignore[union-attr]
-        for statement, values in statements.items():
-            self.db.executemany(statement, values)
+        for statement, tuples in statements.items():
+            self.db.executemany(statement, tuples)
         if index_words:
             write_words(self.db, said, self.names.fresh)
         for column, found in boxes.items():
