@@ -1,7 +1,7 @@
 # ruff: noqa: E501, SLF001 - statements stand as they would be typed; the store's own plans are measured
 """The SQLite store against hand-written SQL for the same answers, in the same run, on the same file.
 
-    python benchmarks/bench_store.py [--small] [--scale N] [--keep FILE] [--out FOLDER]
+    python benchmarks/bench_store.py [--small] [--scale N] [--batch N] [--keep FILE] [--out FOLDER]
 
 Prints a table and writes JSON. Answers are compared first, as parsed JSON; a question whose answers differ ends the
 run. Each figure is the least over rounds in which the two take turns. `ms` is the store's statement: binding, running
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 DAY = 86_400_000_000
 START = 1_600_000_000_000_000
 """When the first facts hold; also the first system instant."""
-BATCH = 2000
+BATCH = 5000
+"""Changes a commit."""
 NAMES = "中芯虹长电科技半导体设备材料精密电子微纳光刻气体晶圆封测集成路智能制造北方盛美拓荆"
 FAR = 4611686018427387904
 
@@ -89,7 +90,7 @@ def supply(i: int, size: Size, rng: random.Random) -> Relate:
     )  # fmt: skip
 
 
-def load(store: SqliteStore, size: Size) -> dict[str, float]:
+def load(store: SqliteStore, size: Size, batch: int = BATCH) -> dict[str, float]:
     """Fill an empty store through the port's commit; entities and relations a second, by the clock and of processor
     time (which a busy machine disturbs less)."""
     source = Source("register")
@@ -115,22 +116,25 @@ def load(store: SqliteStore, size: Size) -> dict[str, float]:
     for version in range(3):
         spent = worked = 0.0
         clock += 30 * DAY
-        for at in range(0, size.enterprises, BATCH):
+        for at in range(0, size.enterprises, batch):
             changes: list[Any] = [
-                firm(i, version, random.Random(i * 3 + version)) for i in range(at, min(at + BATCH, size.enterprises))
+                firm(i, version, random.Random(i * 3 + version)) for i in range(at, min(at + batch, size.enterprises))
             ]
             begun = time.perf_counter()
             commit(changes, f"v{version}")
             spent += time.perf_counter() - begun
         rates[f"entities/s, version {version + 1}"] = size.enterprises / spent
         rates[f"entities/s of processor, version {version + 1}"] = size.enterprises / worked
+        print(f"version {version + 1}: {size.enterprises} enterprises in {spent:.0f} s", file=sys.stderr, flush=True)
     rng = random.Random(1)
     spent = worked = 0.0
-    for at in range(0, size.relations, BATCH):
-        changes = [supply(i, size, rng) for i in range(at, min(at + BATCH, size.relations))]
+    for at in range(0, size.relations, batch):
+        changes = [supply(i, size, rng) for i in range(at, min(at + batch, size.relations))]
         begun = time.perf_counter()
         commit(changes, "r")
         spent += time.perf_counter() - begun
+        if at % (100 * batch) == 0:
+            print(f"relations: {at + len(changes)} in {spent:.0f} s", file=sys.stderr, flush=True)
     rates["relations/s"] = size.relations / spent
     rates["relations/s of processor"] = size.relations / worked
     return rates
@@ -429,6 +433,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", default=bool(os.environ.get("BENCH_SMALL")))  # noqa: TID251
     parser.add_argument("--scale", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=BATCH, help="changes a commit")
     parser.add_argument("--keep", type=Path, help="use this file, and fill it where it is not there")
     parser.add_argument("--out", type=Path, help="folder for bench_store.json")
     args = parser.parse_args()
@@ -439,7 +444,7 @@ def main() -> None:
         store = SqliteStore(f"sqlite:///{path.absolute()}")
         collect_rarely()  # as the command does
         asyncio.run(store.migrate(PARK))
-        rates = load(store, size) if fresh else {}
+        rates = load(store, size, args.batch) if fresh else {}
         for name, rate in rates.items():
             print(f"{name:44} {rate:10.0f}")
         past = START + 75 * DAY
