@@ -1,7 +1,7 @@
 # ruff: noqa: E501, SLF001 - statements stand as they would be typed; the store's own plans are measured
 """The SQLite store against hand-written SQL for the same answers, in the same run, on the same file.
 
-    python benchmarks/bench_store.py [--small] [--scale N] [--batch N] [--keep FILE] [--out FOLDER]
+    python benchmarks/bench_store.py [--small] [--scale N] [--batch N] [--loads N] [--keep FILE] [--out FOLDER]
 
 Prints a table and writes JSON. Answers are compared first, as parsed JSON; a question whose answers differ ends the
 run. Each figure is the least over rounds in which the two take turns. `ms` is the store's statement: binding, running
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from api.cli import collect_rarely
+from benchmarks.bare_writes import BareWrites
 from kg.model.changes import ByRecord, ChangeSet, Put, RecordKey, Relate, Source
 from kg.model.intervals import OPEN, Interval
 from kg.query import algebra as a
@@ -90,20 +91,30 @@ def supply(i: int, size: Size, rng: random.Random) -> Relate:
     )  # fmt: skip
 
 
-def load(store: SqliteStore, size: Size, batch: int = BATCH) -> dict[str, float]:
+def load(store: SqliteStore, size: Size, batch: int = BATCH, bare: BareWrites | None = None) -> dict[str, float]:
     """Fill an empty store through the port's commit; entities and relations a second, by the clock and of processor
-    time (which a busy machine disturbs less)."""
+    time (which a busy machine disturbs less); the same for the bare writes of the same rows, in turns."""
     source = Source("register")
     clock = START
-    worked = 0.0
+    spent = worked = written = 0.0
     rates: dict[str, float] = {}
 
     def commit(changes: list[Any], run: str) -> None:
-        nonlocal clock, worked
+        nonlocal clock, spent, worked, written
         clock += 1_000_000
-        begun = time.thread_time()
+        begun, cpu = time.perf_counter(), time.thread_time()
         store.commit_here(ChangeSet(tuple(changes), run=run, sources=(source,)), now=clock)
-        worked += time.thread_time() - begun
+        worked += time.thread_time() - cpu
+        spent += time.perf_counter() - begun
+        if bare is not None:
+            written += bare.replay()
+
+    def rate(what: str, count: int) -> None:
+        rates[f"{what}/s"] = count / spent
+        rates[f"{what}/s of processor"] = count / worked
+        if bare is not None:
+            rates[f"{what}/s of processor, bare writes"] = count / written
+        print(f"{what}: {count} in {spent:.0f} s", file=sys.stderr, flush=True)
 
     products = size.relations // size.enterprises + 1
     commit(
@@ -113,30 +124,28 @@ def load(store: SqliteStore, size: Size, batch: int = BATCH) -> dict[str, float]
         ],
         "p",
     )
+    together = {"": 0.0, ", bare writes": 0.0}
     for version in range(3):
-        spent = worked = 0.0
+        spent = worked = written = 0.0
         clock += 30 * DAY
         for at in range(0, size.enterprises, batch):
-            changes: list[Any] = [
-                firm(i, version, random.Random(i * 3 + version)) for i in range(at, min(at + batch, size.enterprises))
-            ]
-            begun = time.perf_counter()
-            commit(changes, f"v{version}")
-            spent += time.perf_counter() - begun
-        rates[f"entities/s, version {version + 1}"] = size.enterprises / spent
-        rates[f"entities/s of processor, version {version + 1}"] = size.enterprises / worked
-        print(f"version {version + 1}: {size.enterprises} enterprises in {spent:.0f} s", file=sys.stderr, flush=True)
+            numbers = range(at, min(at + batch, size.enterprises))
+            commit([firm(i, version, random.Random(i * 3 + version)) for i in numbers], f"v{version}")
+        rate(f"entities of version {version + 1}", size.enterprises)
+        together[""] += worked
+        together[", bare writes"] += written
+    for what, seconds in together.items():
+        if seconds:
+            rates[f"entities/s of processor, all versions{what}"] = 3 * size.enterprises / seconds
+    if not size.relations:
+        return rates
     rng = random.Random(1)
-    spent = worked = 0.0
+    spent = worked = written = 0.0
     for at in range(0, size.relations, batch):
-        changes = [supply(i, size, rng) for i in range(at, min(at + batch, size.relations))]
-        begun = time.perf_counter()
-        commit(changes, "r")
-        spent += time.perf_counter() - begun
-        if at % (100 * batch) == 0:
-            print(f"relations: {at + len(changes)} in {spent:.0f} s", file=sys.stderr, flush=True)
-    rates["relations/s"] = size.relations / spent
-    rates["relations/s of processor"] = size.relations / worked
+        commit([supply(i, size, rng) for i in range(at, min(at + batch, size.relations))], "r")
+        if at // batch % 100 == 99:
+            print(f"relations: {at + batch} in {spent:.0f} s", file=sys.stderr, flush=True)
+    rate("relations", size.relations)
     return rates
 
 
@@ -433,20 +442,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", default=bool(os.environ.get("BENCH_SMALL")))  # noqa: TID251
     parser.add_argument("--scale", type=int, default=1)
+    parser.add_argument("--loads", type=int, default=0, help="only commit entities, into so many new files")
     parser.add_argument("--batch", type=int, default=BATCH, help="changes a commit")
     parser.add_argument("--keep", type=Path, help="use this file, and fill it where it is not there")
     parser.add_argument("--out", type=Path, help="folder for bench_store.json")
     args = parser.parse_args()
     size = Size(2000, 20_000, 9) if args.small else Size(20_000 * args.scale, 200_000 * args.scale, 41)
     with tempfile.TemporaryDirectory() as folder:
+        for number in range(args.loads):  # the figures of commits alone, for a median
+            other = SqliteStore(f"sqlite:///{folder}/load{number}.db")
+            asyncio.run(other.migrate(PARK))
+            beside = BareWrites(other, PARK, Path(folder) / f"bare{number}.db")
+            for name, found in load(other, Size(size.enterprises, 0, 0), args.batch, beside).items():
+                print(f"{number + 1}. {name:52} {found:10.0f}")
+            asyncio.run(other.close())
+        if args.loads:
+            return
         path = args.keep or Path(folder) / "bench.db"
         fresh = not path.exists()
         store = SqliteStore(f"sqlite:///{path.absolute()}")
         collect_rarely()  # as the command does
         asyncio.run(store.migrate(PARK))
-        rates = load(store, size, args.batch) if fresh else {}
+        bare = BareWrites(store, PARK, Path(folder) / "bare.db") if fresh and args.scale == 1 else None
+        rates = load(store, size, args.batch, bare) if fresh else {}
         for name, rate in rates.items():
-            print(f"{name:44} {rate:10.0f}")
+            print(f"{name:55} {rate:10.0f}")
         past = START + 75 * DAY
         print(f"{'question':26} {'ms':>8} {'by hand':>8} {'ratio':>6} {'whole':>8} {'bytes':>8}")
         figures = []
