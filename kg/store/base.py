@@ -140,9 +140,9 @@ class Store(ABC):
     async def runs(self) -> tuple[dict[str, Any], ...]:
         """Commits by run: run, author, reason, first and last system instant, seqs, counts."""
 
-    async def sources(self, scope: Scope) -> tuple[Source, ...]:  # noqa: ARG002  # see below
-        """Sources of a level that the scope reads, by id, with their labels. A store that keeps no labels has none."""
-        return ()
+    @abstractmethod
+    async def sources(self, scope: Scope) -> tuple[Source, ...]:
+        """Sources of a level that the scope reads, by id."""
 
     @abstractmethod
     async def backup(self, path: Path) -> None:

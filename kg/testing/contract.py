@@ -213,6 +213,13 @@ class StoreContract:
             ("A", 1, None), ("A", 2, None), (None, 2, "B"),
         ]  # fmt: skip
 
+    async def test_sources_are_named_up_to_a_level(self, store: Store) -> None:
+        assert await store.sources(ALL) == ()
+        mine, theirs = Source("m", "登记 Register", 3), Source("t", "调查 Survey", 1, 2)
+        await commit(store, firm("t/1", name="x"), firm("m/1", name="y"), sources=(theirs, mine))
+        assert await store.sources(ALL) == (mine, theirs)
+        assert await store.sources(Scope(level=1)) == (mine,)
+
     async def test_a_higher_level_shines_through_nowhere(self, store: Store) -> None:
         await commit(store, firm("a/1", name="A", uscc="U1"), firm("a/2", name="Z"), supplies("a", "a/1", "a/2"))
         low = await answers(store, LOW)

@@ -1,4 +1,4 @@
-"""Receipts, idempotency keys and commits in the graph."""
+"""Receipts, idempotency keys, commits and sources in the graph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 
 from kg.model.changes import Receipt
 from kg.store import archive
-from kg.store.neo4j.layout import KEY, TX
+from kg.store.neo4j.layout import KEY, SOURCE, TX
 from kg.store.tables import TxRow
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ COMMITS: Final = (
     "RETURN t.seq, t.system, t.run, t.author, t.reason, t.counts, k.key, k.hash, k.receipt, k.recorded"
 )
 """In order, a batch of them; `commit_of` makes a row of each."""
+SOURCES: Final = f"MATCH (s:`{SOURCE}`) WHERE s.id <> '' AND s.level <= $level RETURN properties(s) ORDER BY s.id"
 
 
 def receipt_text(receipt: Receipt) -> str:

@@ -21,9 +21,9 @@ from kg.store.neo4j.faults import faults
 from kg.store.neo4j.feed import entries_after
 from kg.store.neo4j.inspect import present_findings, row_findings
 from kg.store.neo4j.layout import TX, Layout
-from kg.store.neo4j.receipts import COMMITS, RECEIPT, commits_of, receipt_from
+from kg.store.neo4j.receipts import COMMITS, RECEIPT, SOURCES, commits_of, receipt_from
 from kg.store.neo4j.removing import erase, prune
-from kg.store.neo4j.values import Shapes
+from kg.store.neo4j.values import Shapes, source_of
 from kg.store.neo4j.whole import Filling, GraphRows
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from kg.model.changes import ChangeSet, Receipt
+    from kg.model.changes import ChangeSet, Receipt, Source
     from kg.model.rows import VersionRow
     from kg.query.algebra import Query
     from kg.query.secure import Scope
@@ -160,6 +160,9 @@ class Neo4jStore(Store):
 
     async def runs(self) -> tuple[dict[str, Any], ...]:
         return runs_of([tx async for tx in self._commits()])
+
+    async def sources(self, scope: Scope) -> tuple[Source, ...]:
+        return tuple(source_of(found) for (found,) in await self.link.read(SOURCES, {"level": scope.level}))
 
     async def _commits(self) -> AsyncIterator[TxRow]:
         until = (await self.asker.head()).seq
