@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from kg.query.algebra import Range
 from kg.schema.types import Datatype
 from kg.store.lift import Latest
-from kg.store.neo4j.layout import known, seen
+from kg.store.neo4j.layout import known, quoted, seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -215,8 +215,7 @@ class Names:
 
 def literal(text: str) -> str:
     """A Cypher string literal, for class and relation names of the Schema. ValueError for anything else."""
-    if not text.replace("_", "").replace("-", "").isalnum():
-        raise ValueError(f"not a name: {text!r}")
+    quoted(text)
     return f"'{text}'"
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from neo4j import Driver
 
-from kg.query.algebra import Query, Select
+from kg.query.algebra import Query, Select, Time
 from kg.query.secure import EVERYTHING, Scope
 from kg.schema.types import Schema
 from kg.store.base import Store
@@ -22,7 +22,7 @@ from kg.testing.differential import StoreDifferential, for_all, same_answer, sam
 pytestmark = [pytest.mark.neo4j, pytest.mark.timeout(600)]
 
 SCHEMAS, QUERIES, DEPTH = 12, 30, 1
-"""Each question is asked at three valid instants: planning is the slow part, and a text is planned once."""
+"""Each question is asked three times: planning is the slow part, and a text is planned once."""
 SOAK_SCHEMAS, SOAK_QUERIES, SOAK_DEPTH = 60, 110, 3
 
 
@@ -70,8 +70,9 @@ class TestThreeWays(StoreDifferential):
             @for_all(number, queries, s.queries(schema, pair.known, depth=depth), readers, shrink=False)
             def answers(query: Query, scope: Scope) -> None:
                 same_answer(pair, query, scope)
-                for now in pair.known.valid[1:3]:
-                    same_answer(pair, replace(query, now=now), scope)
+                same_answer(pair, replace(query, now=pair.known.valid[1]), scope)
+                # What the present answers, where rows are divided by level.
+                same_answer(pair, replace(query, time=Time()), Scope(0))
 
             @for_all(number, max(queries // 8, 3), s.pages(schema, pair.known), readers, shrink=False)
             def pages(select: Select, scope: Scope) -> None:

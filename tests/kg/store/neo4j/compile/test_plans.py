@@ -1,0 +1,128 @@
+"""Statements as text, without a server: one a shape, whatever the values are."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kg.query import algebra as a
+from kg.query.algebra import Comparison, MetaName, Op
+from kg.query.secure import EVERYTHING, secure
+from kg.schema.types import Datatype
+from kg.store.lift import filled, holed, lift, valid_instants
+from kg.store.neo4j.compile.context import literal
+from kg.store.neo4j.compile.plan import Compiler, Plan
+from kg.store.neo4j.compile.search import lucene
+from kg.store.neo4j.layout import Layout, quoted
+from kg.testing.schemas import USCC, ClassSpec, RelationSpec, build_schema, prop
+
+EVIL = "' OR 1=1 // `}) DETACH DELETE n"
+SCHEMA = build_schema(
+    classes=(
+        ClassSpec("Thing", "事物", (), (prop("name", Datatype.STRING, "名称", searchable=True),), abstract=True),
+        ClassSpec(
+            "Firm", "企业",
+            properties=(
+                prop("code", Datatype.STRING, indexed=True), prop("uscc", Datatype.STRING, scheme="uscc"),
+                prop("size", Datatype.LONG), prop("place", Datatype.GEOMETRY), prop("tags", Datatype.STRING, many=True),
+            ),
+        ),
+        ClassSpec("Bank", "银行", ("Firm",)),
+    ),
+    schemes=(USCC,),
+    relations=(RelationSpec("supplies", "供应", "Firm", "Firm", properties=(prop("volume", Datatype.DOUBLE),)),),
+)  # fmt: skip
+
+
+def compiled(select: a.Select | a.Aggregate, *, present: bool = True) -> Plan:
+    query = secure(a.Query((a.Root("it", select),), 5), SCHEMA, EVERYTHING)
+    lift(query, 9)
+    return Compiler(SCHEMA, Layout(SCHEMA), holed(query, 9), present).compile()
+
+
+def rows(where: a.Predicate | None = None, source: a.Source | None = None, **more: Any) -> a.Select:
+    obj = a.Obj((a.Field("name", a.Leaf(a.Prop("name"))),))
+    return a.Select(source or a.Extent("Firm"), a.Rows(obj), where, **more)
+
+
+def text_of(name: str, value: str) -> a.Predicate:
+    return a.Cmp(Comparison(name), a.Prop("code"), a.Const(value))
+
+
+SHAPES: dict[str, Callable[[str, float], a.Select]] = {
+    "equal": lambda text, _: rows(text_of("eq", text)),
+    "less": lambda text, _: rows(text_of("lt", text)),
+    "contains": lambda text, _: rows(text_of("contains", text)),
+    "in": lambda text, _: rows(a.Cmp(Comparison.IN, a.Prop("tags"), a.Const((text, text + "x")))),
+    "ids": lambda text, _: rows(source=a.Ids("Firm", (text, "b"))),
+    "keys": lambda text, _: rows(source=a.Keys("Firm", (("uscc", text),))),
+    "match": lambda text, _: rows(source=a.Match("Firm", "甲" + text)),
+    "near": lambda _, number: rows(a.Near("place", number, number, number)),
+    "within": lambda _, number: rows(
+        a.Spatial("within", "place", f'{{"type":"Point","coordinates":[{number},{number}]}}')
+    ),
+    "page": lambda text, number: rows(
+        order=(a.Order(a.Prop("name")),), page=a.Page(int(number), a.After((text,), text), text)
+    ),
+    "sum": lambda _, number: rows(a.Cmp(Comparison.GT, a.Calc(Op.ADD, (a.Prop("size"), a.Const(number))), a.Const(1))),
+    "walk": lambda text, _: rows(source=a.Walk((("supplies", True),), "Firm", 1, 3, a.Ids("Firm", (text,)))),
+}
+
+
+@pytest.mark.parametrize("present", [True, False])
+@pytest.mark.parametrize("name", SHAPES)
+def test_values_are_parameters(name: str, present: bool) -> None:
+    one = compiled(SHAPES[name](EVIL, 1.5), present=present)
+    other = compiled(SHAPES[name]("z", 2.5), present=present)
+    assert one.text == other.text
+    assert [before.text for before in one.before] == [before.text for before in other.before]
+    for text in (one.text, *(before.text for before in one.before)):
+        assert EVIL not in text
+        assert "1.5" not in text
+
+
+@pytest.mark.parametrize("name", ["a`b", "x y", "", "1", "a'", "n}) DETACH DELETE (m"])
+def test_names_that_no_ontology_can_have_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="not a name"):
+        quoted(name)
+    with pytest.raises(ValueError, match="not a name"):
+        literal(name)
+
+
+def test_a_search_asks_the_index_first_and_escapes_its_language() -> None:
+    assert lucene("中芯") == "((中芯))"
+    assert "*" not in lucene("**中芯**")
+    assert lucene("()") == ""
+    (before,) = compiled(rows(source=a.Match("Firm", "中芯"))).before
+    assert "queryNodes('jw_words', $p" in before.text
+
+
+def test_what_is_asked_at_another_instant_reads_the_layer_of_all_rows() -> None:
+    assert "`Firm`" in compiled(rows()).text
+    earlier = compiled(rows(time=a.Time(system=3)))
+    assert "`_State_Firm`" in earlier.text
+    assert "`Firm`" not in earlier.text
+    nested = a.Select(
+        a.Extent("Firm"),
+        a.Rows(a.Obj((a.Field("versions", rows(source=a.Self("Firm"), time=a.Time(system=a.Range()))),))),
+    )
+    both = compiled(nested).text
+    assert "`Firm`" in both
+    assert "`_STATE`" in both
+
+
+def test_paths_are_carried_along_only_where_they_are_asked_for() -> None:
+    walk = a.Walk((("supplies", True),), "Firm", 1, 4, a.Ids("Firm", ("a",)))
+    assert "*1..4" in compiled(rows(source=walk)).text
+    shown = a.Rows(a.Obj((a.Field("path", a.Leaf(a.Meta(MetaName.PATH))),)))
+    assert "*1..4" not in compiled(a.Select(walk, shown)).text
+
+
+def test_constants_come_back_into_a_holed_part() -> None:
+    query = secure(
+        a.Query((a.Root("it", rows(text_of("eq", "x"), time=a.Time(valid=7, system=9))),), 5), SCHEMA, EVERYTHING
+    )
+    _, constants, systems = lift(query, 9)
+    assert systems == {9}
+    assert valid_instants(query) == {5, 7}
+    assert filled(holed(query, 9).roots, constants) == query.roots
