@@ -118,7 +118,7 @@ def goods_no_resident_makes() -> Any:
         for code, count in sorted(used.items())
         if code not in made
     ]
-    return {"goodses": {"totalCount": len(told), "nodes": told}}
+    return {"goods": {"totalCount": len(told), "nodes": told}}
 
 
 def stages_before_logic_fabs() -> Any:

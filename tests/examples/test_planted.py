@@ -73,7 +73,7 @@ def codes(nodes: list[dict[str, Any]]) -> set[str]:
 def test_gaps_and_what_only_looks_like_one(ask: Ask) -> None:
     where = f"{{consumedBy: {{some: {{node: {HERE}}}}}, producedBy: {{none: {{node: {HERE}}}}}}}"
     users = f"consumedByAggregate(where: {HERE}) {{ count }}"
-    suspects = pages(ask, "goodses", f"code name {users} producedBy {{ nodes {{ uscc name }} }}", where)
+    suspects = pages(ask, "goods", f"code name {users} producedBy {{ nodes {{ uscc name }} }}", where)
     count = {one["code"]: one["consumedByAggregate"][0]["count"] for one in suspects}
     false: dict[str, Any] = {}
     for one in suspects:
