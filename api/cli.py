@@ -30,6 +30,7 @@ for command in (
     stores.restore,
     stores.copy,
     stores.check,
+    stores.runs,
     changing.retract,
     changing.erase,
     changing.prune,

@@ -206,9 +206,9 @@ def retract(
         async with opened(settings) as opened_store:
             if run_name not in {known["run"] for known in await opened_store.runs()}:
                 raise NotFound("There is no such run", field="RUN", value=run_name, remedy="A load's receipt names it.")
-            return await opened_store.commit(
-                ChangeSet((Retract(run_name),), author=author_of(settings), reason=reason), now=now()
-            )
+            run_of_its_own = f"retract {run_name} {now()}"
+            change = ChangeSet((Retract(run_name),), run=run_of_its_own, author=author_of(settings), reason=reason)
+            return await opened_store.commit(change, now=now())
 
     _done(run(work()), f"retracted {run_name}", json=json)
 

@@ -51,6 +51,34 @@ def check(store: StoreOption = None, ontology: OntologyOption = None, json: Json
         raise typer.Exit(1)
 
 
+def runs(
+    store: StoreOption = None,
+    ontology: OntologyOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show, the last ones first.")] = 50,
+    json: JsonOption = False,
+) -> None:
+    """List loads, decisions and retractions: who committed what, when and why. 列出提交记录。"""
+    settings = settings_of(store, ontology)
+
+    async def work() -> tuple[dict[str, Any], ...]:
+        async with opened(settings) as opened_store:
+            return await opened_store.runs()
+
+    found = sorted(run(work()), key=lambda one: -int(one["lastSystem"]))
+    for one in found[:limit]:
+        if json:
+            show(one)
+            continue
+        last = datetime.fromtimestamp(one["lastSystem"] / 1e6, UTC).isoformat(timespec="seconds")
+        by = f" by {one['author']}" if one["author"] else ""
+        reason = f": {one['reason']}" if one["reason"] else ""
+        typer.echo(f"{last}  {one['run'] or '(no run)'}{by}{reason}")
+    if json:
+        show({"total": len(found), "shown": min(limit, len(found))})
+    else:
+        typer.echo(f"{min(limit, len(found))} of {len(found)}")
+
+
 def backup(
     path: Annotated[Path, typer.Argument(help="The archive to write.")],
     store: StoreOption = None,

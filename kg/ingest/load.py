@@ -23,7 +23,7 @@ from kg.ingest.committing import Absent, Batched, Committer
 from kg.ingest.compiling import Compiler, class_mapping
 from kg.ingest.crs import WGS84, System, find_system, places, system
 from kg.ingest.rejects import RejectsFile, source_stem
-from kg.model.changes import Put, Receipt, Rejection, Source
+from kg.model.changes import RESERVED, Put, Receipt, Rejection, Source
 from kg.model.intervals import MIN, OPEN
 from kg.model.records import BadRow, Record
 from kg.query.secure import EVERYTHING
@@ -99,6 +99,11 @@ class Load:
             notes += [f"mapped: {', '.join(found) or 'no column'}"]
         self.mapping = mapping
         self.source, self.declared = self._source(mapping)
+        if self.source.id in RESERVED:
+            raise LoadError(
+                "The source has a name that Jingwei keeps for itself", where=where, field="source",
+                value=self.source.id, remedy="Say another with --source NAME.",
+            )  # fmt: skip
         self.plan: Plan = Compiler(mapping, schema, columns, self.source, where, fixed=bool(table.columns)).plan()
         self.rejects_path: Path | None = None
         self.touched: Callable[[], set[str]] = set  # entities of which a run said something, once it is done

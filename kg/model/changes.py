@@ -20,6 +20,8 @@ REVIEW = "jingwei:review"
 """The source of choices among what others say: its claims decide the properties that they name, wherever something else
 says that the entity is; they give neither existence nor class."""
 
+RESERVED = frozenset({ABOUT, REVIEW})
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

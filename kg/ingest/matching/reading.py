@@ -121,8 +121,16 @@ async def proposals(
         if places is None:
             places = await _places(store, now, scope)
         known = new if since is None and only is None else [o async for o in named(store, family, now=now, scope=scope)]
+        if _all_told_apart(new, known):
+            continue
         out += candidates(new, known, kind, places=places, least=least)
     return sorted(out, key=lambda found: (-found.score, found.one, found.other))
+
+
+def _all_told_apart(new: Sequence[Named], known: Sequence[Named]) -> bool:
+    """Whether identifiers tell every one from every other, as in a registry that gives each firm its code."""
+    mine, theirs = ({frozenset(scheme for scheme, _ in one.identifiers) for one in side} for side in (new, known))
+    return all(a & b for a in mine for b in theirs)
 
 
 def _known_since(since: int | None) -> Predicate | None:

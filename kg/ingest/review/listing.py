@@ -19,7 +19,7 @@ from kg.ingest.matching.scoring import PROPOSED, Reason
 from kg.ingest.rejects import MARK, REASONS
 from kg.ingest.review.decisions import DECISION, REJECTED, Decision, decisions, survivors
 from kg.ingest.review.items import Item, ItemKind, Side, fingerprint, merge_id
-from kg.model.changes import REVIEW
+from kg.model.changes import RESERVED, REVIEW
 from kg.query.algebra import (
     After,
     ClaimsOf,
@@ -39,6 +39,7 @@ from kg.query.algebra import (
     Rows,
     Select,
 )
+from kg.query.secure import EVERYTHING
 from kg.schema.types import ROOT_CLASS
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ async def made_by(store: Store, since: int, touched: Collection[str], *, now: in
         return 0, 0
     made = await decisions(store, now=now, open_only=True)
     pairs = await _undecided(store, await proposals(store, now=now, since=since), made, now)
+    if len([s for s in await store.sources(EVERYTHING) if s.id not in RESERVED]) == 1:
+        return len(pairs), 0  # a source alone contradicts nobody
     differing = [item.id async for item in conflicts(store, now=now, only=sorted(touched)) if item.id not in made]
     return len(pairs), len(differing)
 

@@ -59,6 +59,18 @@ def test_review_by_the_command(on_park: Callable[..., tuple[int, str, str]], tmp
     assert out == "0 of 0\n"
     _, out, _ = on_park("query", f'{{ enterprises(where: {{uscc: {{eq: "{CODE}"}}}}) {{ nodes {{ employees }} }} }}')
     assert json.loads(out)["data"]["enterprises"]["nodes"] == [{"employees": 31}]
-    # As it was before anybody decided.
     assert on_park("check")[0] == 0
+    _, out, _ = on_park("runs", "--json")
+    *runs, last = lines(out)
+    assert last == {"total": 9, "shown": 9}
+    assert [(r["author"], r["reason"]) for r in runs[-4:]] == [
+        ("李工", "同一家"),
+        ("张工", ""),
+        ("张工", ""),
+        ("张工", ""),
+    ]
+    assert on_park("retract", runs[-1]["run"], "--author", "赵工", "--reason", "误载")[0] == 0
+    _, out, _ = on_park("runs", "--limit", "1")
+    assert "by 赵工: 误载" in out
+    assert out.splitlines()[-1] == "1 of 10"
     assert on_park("review", "list", "--kind", "thing")[0] == 1

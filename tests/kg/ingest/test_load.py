@@ -337,3 +337,8 @@ def test_a_workbook_says_what_a_text_file_says(store: MemoryStore, tmp_path: Pat
     assert (
         (tmp_path / "out" / "firms.rejects.csv").read_text(encoding="utf-8-sig").splitlines()[1].startswith("rounded,")
     )
+
+
+def test_jingwei_s_own_sources_are_nobody_s(store: MemoryStore, tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match="keeps for itself"):
+        run(store, tmp_path / "jingwei.csv", "name\nA\n")
