@@ -107,6 +107,7 @@ class Scorer:
             return None
         reasons = [name]
         if self.kind is not Kind.TERM:
+            reasons += self._in_full(a, b, name)
             reasons += self._where(a, b)
         if self.kind is Kind.WHERE and not any(r.name in {"address", "distance"} and r.weight > 0 for r in reasons):
             reasons.append(Reason("place", -0.5, "neither address nor position says that they are at one place"))
@@ -127,6 +128,23 @@ class Scorer:
             if (reason := _name(said_a, form_a, said_b, form_b)) is not None
         ]
         return max(found, key=lambda reason: reason.weight, default=None)
+
+    def _in_full(self, a: Named, b: Named, name: Reason) -> list[Reason]:
+        """Against: a short name fits, but both are known by longer ones, and these say different things."""
+        if LOOSE[1] not in name.detail:
+            return []
+        mine, theirs = ([form.core for said, form in self.forms(one) if said == "name"] for one in (a, b))
+        short = min((form.core for one in (a, b) for _, form in self.forms(one) if form.core), key=len)
+        for x in mine:
+            for y in theirs:
+                if (
+                    min(len(x), len(y)) > len(short)
+                    and not x.startswith(y)
+                    and not y.startswith(x)
+                    and ratio(x, y) < _ALIKE
+                ):
+                    return [Reason("full names", -0.3, f"in full they are called {x} and {y}")]
+        return []
 
     def _where(self, a: Named, b: Named) -> list[Reason]:
         out: list[Reason] = []

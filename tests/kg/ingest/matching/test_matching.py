@@ -99,6 +99,15 @@ def test_former_names_addresses_and_distance_contribute() -> None:
     assert there.score == pytest.approx(min(sum(r.weight for r in there.reasons), 0.99), abs=1e-3)
 
 
+def test_a_short_name_of_one_firm_is_not_another_of_its_brand() -> None:
+    one = firm("a", "上海云栖示例材料有限公司", ("other", "云栖示例"))
+    other = firm("b", "上海云栖示例医学研究有限公司")
+    found = between(one, other)
+    assert found is not None
+    assert [reason.name for reason in found.reasons] == ["name", "full names"]
+    assert found.score < 0.6
+
+
 def test_two_identifiers_of_one_scheme_tell_apart() -> None:
     a = firm("a", "上海云栖材料有限公司", identifiers=(("uscc", "1"),))
     assert between(a, firm("b", "上海云栖材料有限公司", identifiers=(("uscc", "2"),))) is None
