@@ -12,12 +12,12 @@ import numpy as np
 from kg.ml.calibration import Reliability, calibrate, reliability
 from kg.ml.links.baselines import Chance, Degree, Popularity
 from kg.ml.links.blend import Blend, BlendSettings
-from kg.ml.links.complex_n3 import ComplExN3
 from kg.ml.links.embedding import Training
 from kg.ml.links.evaluation import KnownTails, Ranks, rank
 from kg.ml.links.facts import Facts, LinkGraph, read_quadruples, read_triples
 from kg.ml.links.held_out import all_candidates, one_to_one, one_to_one_to_fit
 from kg.ml.links.model import EpochReport, LinkModel
+from kg.ml.links.rules.mine import Mining
 from kg.ml.links.rules.model import Rules
 from kg.ml.threads import one_thread
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 STATIC = Training(rank=400, epochs=60, batch=50, n3=0.01, check_every=5, check_facts=5000, patience=4)
 TEMPORAL = Training(rank=100, epochs=40, batch=1000, n3=0.01, smooth=0.01, check_every=5, check_facts=3000, patience=2)
 
+MINING = Mining(walks=60_000)
+
 
 def show(report: EpochReport) -> None:
     print(
@@ -36,24 +38,25 @@ def show(report: EpochReport) -> None:
 
 
 def static(name: str, data: Path, out: Path, seeds: int) -> dict[str, Any]:
-    """ComplEx-N3 over seeds; rules and their blend with the embedding once."""
+    """ComplEx-N3 with rules over seeds, the embedding alone beside it, calibration for each; rules alone once."""
     graph = read_triples(data / "kge" / name)
     runs: list[dict[str, Any]] = []
-    calibration: dict[str, Any] = {}
     for seed in range(seeds):
-        model = ComplExN3(replace(STATIC, seed=seed))
+        model = Blend(BlendSettings(replace(STATIC, seed=seed), mining=replace(MINING, seed=seed)))
         entry, ranks = _run(model, graph)
-        runs.append(entry)
+        if model.embedding is not None:
+            entry["embedding_alone"] = rank(model.embedding.score_tails, graph, graph.test).summary()
+        entry["weights"] = dict(zip(model.channel_names, model.weights.tolist(), strict=True))
         if seed == 0:
             write_ranks(out / f"{name}_ranks.json", graph, ranks)
-            calibration = calibrated(model, graph, out, name)
+        entry["calibration"] = calibrated(model, graph, out, name)
+        runs.append(entry)
     return {
-        "model": "complex-n3",
+        "model": "blend",
         "runs": runs,
         **_spread(runs),
-        "calibration": calibration,
-        "rules": _run(Rules(), graph)[0],
-        "blend": _run(Blend(BlendSettings(STATIC)), graph)[0],
+        "embedding_alone": _spread([{"test": run["embedding_alone"]} for run in runs]),
+        "rules": _run(Rules(MINING), graph)[0],
         "baselines": _baselines(graph),
     }
 

@@ -47,12 +47,16 @@ class Reliability:
     count: NDArray[np.int64]
 
 
-def calibrate(scores: Reals, labels: NDArray[np.bool_], *, seed: int = 0) -> Calibrator:
+def calibrate(scores: Reals, labels: NDArray[np.bool_], weights: Reals | None = None, *, seed: int = 0) -> Calibrator:
     """Fit both methods, choose by the Brier score of two-fold cross-validation, and fit the chosen one on everything.
 
-    Raises UnusableData for NaN, different lengths, or labels of one class only.
+    ``weights``: how much each case counts; None: all alike. Raises UnusableData for NaN, different lengths, or labels
+    of one class only.
     """
     _check(scores, labels)
+    counts = np.ones(len(scores)) if weights is None else weights
+    if counts.shape != scores.shape or not np.all(np.isfinite(counts)) or np.any(counts < 0):
+        raise UnusableData("Weights are finite, not negative, one for each score", value=counts.shape)
     fold = np.random.default_rng(seed).permutation(len(scores)) % 2
     methods: tuple[Method, ...] = ("platt", "isotonic")
     errors = {}
@@ -60,28 +64,29 @@ def calibrate(scores: Reals, labels: NDArray[np.bool_], *, seed: int = 0) -> Cal
         total = 0.0
         for part in (0, 1):
             if len(np.unique(labels[fold != part])) < 2:
-                return _fit("platt", scores, labels)
-            made = _fit(method, scores[fold != part], labels[fold != part])
-            total += float(np.sum((made(scores[fold == part]) - labels[fold == part]) ** 2))
+                return _fit("platt", scores, labels, counts)
+            made = _fit(method, scores[fold != part], labels[fold != part], counts[fold != part])
+            here = fold == part
+            total += float(np.sum(counts[here] * (made(scores[here]) - labels[here]) ** 2))
         errors[method] = total
-    return _fit("isotonic" if errors["isotonic"] < errors["platt"] else "platt", scores, labels)
+    return _fit("isotonic" if errors["isotonic"] < errors["platt"] else "platt", scores, labels, counts)
 
 
-def _fit(method: Method, scores: Reals, labels: NDArray[np.bool_]) -> Calibrator:
+def _fit(method: Method, scores: Reals, labels: NDArray[np.bool_], weights: Reals) -> Calibrator:
     with one_thread():
-        return _fitted(method, scores, labels)
+        return _fitted(method, scores, labels, weights)
 
 
-def _fitted(method: Method, scores: Reals, labels: NDArray[np.bool_]) -> Calibrator:
+def _fitted(method: Method, scores: Reals, labels: NDArray[np.bool_], weights: Reals) -> Calibrator:
     if method == "isotonic":
         from sklearn.isotonic import IsotonicRegression
 
-        fitted = IsotonicRegression(out_of_bounds="clip").fit(scores, labels.astype(np.float64))
+        fitted = IsotonicRegression(out_of_bounds="clip").fit(scores, labels.astype(np.float64), weights)
         return Calibrator("isotonic", np.asarray(fitted.X_thresholds_), np.asarray(fitted.y_thresholds_))
     from sklearn.linear_model import LogisticRegression
 
     spread = max(float(scores.std()), 1e-9)
-    line = LogisticRegression(C=1e6).fit((scores / spread)[:, None], labels)
+    line = LogisticRegression(C=1e6).fit((scores / spread)[:, None], labels, weights)
     return Calibrator("platt", np.array([float(line.coef_[0, 0]) / spread]), np.array([float(line.intercept_[0])]))
 
 

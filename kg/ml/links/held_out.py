@@ -51,7 +51,7 @@ def one_to_one(
 
     A fact whose relation has no such tail is left out together with its neighbour.
     """
-    pairs, _ = _drawn(model, graph, held_out, known, seed)
+    pairs = _drawn(model, graph, held_out, known, seed)
     return np.concatenate([pairs[:, 0], pairs[:, 1]]), np.repeat([True, False], len(pairs))
 
 
@@ -62,52 +62,88 @@ def one_to_one_to_fit(
     *,
     earlier: tuple[Facts, ...],
     still_unknown: int,
-    seed: int = 0,
-) -> tuple[Reals, NDArray[np.bool_]]:
-    """Like :func:`one_to_one`, to fit a calibrator while ``still_unknown`` further facts are true that nobody has told.
-
-    Drawn as false, some of those spoil the negatives. They and the facts of ``held_out`` are exchangeable: about as
-    many of them are drawn, at like scores, as of ``held_out`` where those may be drawn too. So for each draw that
-    ``held_out`` shows to be true, the pair whose neighbour scores nearest to it is taken out as well.
-    """
-    pairs, told = _drawn(model, graph, held_out, KnownTails(graph, earlier), seed, KnownTails(graph, (held_out,)))
-    pairs, spoiled = pairs[~told], pairs[told, 1]
-    share = still_unknown / max(len(held_out), 1)
-    rng = np.random.default_rng([seed, 1])
-    for score in np.repeat(spoiled, int(share) + (rng.random(len(spoiled)) < share % 1.0)):
-        if len(pairs) > 1:
-            pairs = np.delete(pairs, int(np.argmin(np.abs(pairs[:, 1] - score))), axis=0)
-    return np.concatenate([pairs[:, 0], pairs[:, 1]]), np.repeat([True, False], len(pairs))
-
-
-def _drawn(
-    model: LinkModel,
-    graph: LinkGraph,
-    held_out: Facts,
-    known: KnownTails,
-    seed: int,
-    told: KnownTails | None = None,
+    bins: int = 5,
     chunk: int = 256,
-) -> tuple[Reals, NDArray[np.bool_]]:
-    """(pairs, true): the scores of each fact and of its drawn neighbour, (n, 2); and whether ``told`` has it as
-    true."""
-    rng = np.random.default_rng(seed)
-    of_relation = {
-        relation: np.unique(graph.train.rows[graph.train.rows[:, RELATION] == relation, TAIL])
-        for relation in np.unique(held_out.rows[:, RELATION]).tolist()
-    }
-    pairs, true = [], []
+) -> tuple[Reals, NDArray[np.bool_], Reals]:
+    """Like :func:`one_to_one`, to fit a calibrator while ``still_unknown`` further facts are true that nobody has told:
+    (scores, truth, weights).
+
+    Instead of one draw a fact, all that could be drawn stand with the chance of being drawn. Some of them are true:
+    those that ``held_out`` tells, and unknown ones, which are exchangeable with these. So in each of a few ranges of
+    scores (quantiles of the true facts' scores, and of the others' below) the weight of what is left is what was there,
+    less what ``held_out`` tells, less as much again for each fact still unknown.
+    """
+    facts, others, chances, told = _options(model, graph, held_out, earlier, chunk)
+    ratio = still_unknown / max(len(held_out), 1)
+    if not len(others) or told.all():
+        return facts, np.ones(len(facts), dtype=bool), np.ones(len(facts))
+    left, chances_left = others[~told], chances[~told]
+    low = np.quantile(left, [0.3, 0.6, 0.8, 0.9])
+    inner = np.quantile(facts, np.linspace(0.0, 1.0, bins + 1)[1:-1])
+    edges = np.unique(np.concatenate([low, inner]))
+    n = len(edges) + 1
+    place = np.searchsorted(edges, left, side="right")
+    there = np.bincount(place, weights=chances_left, minlength=n)
+    true = np.bincount(np.searchsorted(edges, others[told], side="right"), weights=chances[told], minlength=n)
+    share = np.clip((there - ratio * true) / np.maximum(there, 1e-12), 0.0, 1.0)
+    weights = chances_left * share[place]
+    use = weights > 0
+    weights = weights[use] * len(facts) / max(float(weights.sum()), 1e-12)
+    return (
+        np.concatenate([facts, left[use]]),
+        np.repeat([True, False], [len(facts), int(use.sum())]),
+        np.concatenate([np.ones(len(facts)), weights]),
+    )
+
+
+def _options(
+    model: LinkModel, graph: LinkGraph, held_out: Facts, earlier: tuple[Facts, ...], chunk: int
+) -> tuple[Reals, Reals, Reals, NDArray[np.bool_]]:
+    """Scores of the facts that have a false neighbour to draw; and of all that could be drawn for them: scores, the
+    chance of each to be drawn, and whether ``held_out`` tells that it is true."""
+    known, told = KnownTails(graph, earlier), KnownTails(graph, (held_out,))
+    of_relation = _tails(graph, held_out)
+    facts, others, chances, true = [], [], [], []
     for start in range(0, len(held_out), chunk):
         rows = held_out.rows[start : start + chunk]
         queries = Queries(rows[:, HEAD], rows[:, RELATION], rows[:, MOMENT])
         values = normalised_scores(model, queries)
         owner, tails = known.of(queries)
-        told_owner, told_tails = told.of(queries) if told is not None else (owner[:0], tails[:0])
+        told_owner, told_tails = told.of(queries)
         for i, row in enumerate(rows):
             options = np.setdiff1d(of_relation[int(row[RELATION])], np.append(tails[owner == i], row[TAIL]))
-            if not len(options):
-                continue
-            other = int(rng.choice(options))
-            pairs.append((values[i, row[TAIL]], values[i, other]))
-            true.append(other in told_tails[told_owner == i])
-    return np.array(pairs).reshape(-1, 2), np.array(true, dtype=bool)
+            if len(options):
+                facts.append(values[i, row[TAIL]])
+                others.append(values[i, options])
+                chances.append(np.full(len(options), 1.0 / len(options)))
+                true.append(np.isin(options, told_tails[told_owner == i]))
+    if not facts:
+        return np.empty(0), np.empty(0), np.empty(0), np.empty(0, dtype=bool)
+    return np.array(facts), np.concatenate(others), np.concatenate(chances), np.concatenate(true)
+
+
+def _tails(graph: LinkGraph, held_out: Facts) -> dict[int, NDArray[np.int64]]:
+    """For each relation that is asked, the tails that it has in train."""
+    return {
+        relation: np.unique(graph.train.rows[graph.train.rows[:, RELATION] == relation, TAIL])
+        for relation in np.unique(held_out.rows[:, RELATION]).tolist()
+    }
+
+
+def _drawn(
+    model: LinkModel, graph: LinkGraph, held_out: Facts, known: KnownTails, seed: int, chunk: int = 256
+) -> Reals:
+    """The scores of each fact and of its drawn neighbour, (n, 2)."""
+    rng = np.random.default_rng(seed)
+    of_relation = _tails(graph, held_out)
+    pairs = []
+    for start in range(0, len(held_out), chunk):
+        rows = held_out.rows[start : start + chunk]
+        queries = Queries(rows[:, HEAD], rows[:, RELATION], rows[:, MOMENT])
+        values = normalised_scores(model, queries)
+        owner, tails = known.of(queries)
+        for i, row in enumerate(rows):
+            options = np.setdiff1d(of_relation[int(row[RELATION])], np.append(tails[owner == i], row[TAIL]))
+            if len(options):
+                pairs.append((values[i, row[TAIL]], values[i, int(rng.choice(options))]))
+    return np.array(pairs).reshape(-1, 2)
