@@ -26,6 +26,18 @@ def test_the_method_that_valid_prefers_is_taken_and_is_calibrated_elsewhere(curv
     assert np.mean(np.abs(fitted(new) - chance)) < 0.05
 
 
+def test_weights_count_as_repetition_does() -> None:
+    scores, labels, _ = cases(500, 2, curve="logistic")
+    weights = np.where(np.arange(500) % 3 == 0, 2.0, 1.0)
+    twice = np.repeat(np.arange(500), weights.astype(int))
+    line = np.linspace(-5, 5, 50)
+    repeated, weighed = calibrate(scores[twice], labels[twice]), calibrate(scores, labels, weights)
+    assert repeated.method == weighed.method
+    np.testing.assert_allclose(weighed(line), repeated(line), atol=1e-3)
+    with pytest.raises(UnusableData, match="Weights"):
+        calibrate(scores, labels, -weights)
+
+
 def test_reliability_by_hand() -> None:
     judged = reliability(np.array([0.1, 0.9, 0.6, 0.2]), np.array([False, True, False, False]), bins=2)
     assert judged.prevalence == 0.25
