@@ -106,6 +106,10 @@ def _plain(entity: str, claims: Sequence[Claim]) -> list[VersionRow]:
 
 def edges(edge: str, relation: str, start: str, end: str, claims: Sequence[Claim]) -> list[EdgeRow]:
     """A relation's resolved rows, not yet clipped to the existence of its ends."""
+    if len(claims) == 1:
+        (c,) = claims
+        both = dict(c.properties), {"": c.source}
+        return [EdgeRow(edge, relation, start, end, *both, c.valid_from, c.valid_to, c.level_from, c.level_to)]
     out: list[EdgeRow] = []
     for low, high, active in _slabs(claims):
         for valid, (properties, sources) in _segments(active, _values):

@@ -32,6 +32,8 @@ class Relations:
     def __init__(self, working: Working, entities: Entities) -> None:
         self.w = working
         self.entities = entities
+        self._edges: dict[tuple[object, ...], str] = {}
+        self._existence: dict[tuple[str, int], tuple[Interval, ...]] = {}
 
     def write(self, delta: Delta, system: int) -> list[Clipped]:
         """Put the differences into the delta; what was clipped by an end's ceasing to exist."""
@@ -115,8 +117,10 @@ class Relations:
     def _identities(self, lines: Iterable[RelationLine]) -> set[Identity]:
         """Of the lines, as record facts are and as they were."""
         out: set[Identity] = set()
+        changed = self.w.changed_records
         for meta in lines:
-            for stored in (False, True):
+            moved = not changed.isdisjoint((meta.start, meta.end, *meta.key_references.values()))
+            for stored in (False, True) if moved else (False,):
                 for _, _, identity, _ in self._placed(meta, {}, stored=stored):
                     out.add(identity)
         return out
@@ -145,10 +149,17 @@ class Relations:
                 missing |= name not in values
                 key[name] = values.get(name, "")
             if not missing:
-                yield low, high, (edge_id(relation.name, a, b, key), relation.name, a, b), values
+                yield low, high, self._identity(relation.name, a, b, key), values
                 if relation.symmetric and a != b:
                     # Said from one end, true from both: two rows, so that reads need no case of their own.
-                    yield low, high, (edge_id(relation.name, b, a, key), relation.name, b, a), values
+                    yield low, high, self._identity(relation.name, b, a, key), values
+
+    def _identity(self, relation: str, start: str, end: str, key: Mapping[str, Value]) -> Identity:
+        name = (relation, start, end, *key.items())
+        edge = self._edges.get(name)
+        if edge is None:
+            edge = self._edges[name] = edge_id(relation, start, end, key)
+        return edge, relation, start, end
 
     def _facts(self, key: RecordKey, stored: bool) -> list[RecordRow]:
         if stored:
@@ -196,16 +207,24 @@ class Relations:
     # ------------------------------------------------------------ ends
 
     def _clip(self, row: EdgeRow) -> Iterator[EdgeRow]:
-        bounds = {row.level_from, row.level_to}
+        low, high = row.level_from, row.level_to
+        bounds = {low, high}
         for entity in (row.start, row.end):
             for version in self.entities.rows(entity):
-                for b in (version.level_from, version.level_to):
-                    if row.level_from < b < row.level_to:
-                        bounds.add(b)
+                if low < version.level_from < high:
+                    bounds.add(version.level_from)
+                if low < version.level_to < high:
+                    bounds.add(version.level_to)
         for low, high in pairwise(sorted(bounds)):
-            both = intersect(self.entities.existence(row.start, low), self.entities.existence(row.end, low))
+            both = intersect(self._exists(row.start, low), self._exists(row.end, low))
             for part in intersect((Interval(row.valid_from, row.valid_to),), both):
                 yield replace(row, valid_from=part.start, valid_to=part.end, level_from=low, level_to=high)
+
+    def _exists(self, entity: str, level: int) -> tuple[Interval, ...]:
+        found = self._existence.get((entity, level))
+        if found is None:
+            found = self._existence[entity, level] = self.entities.existence(entity, level)
+        return found
 
     def _check_ends(self, identity: Identity) -> None:
         _, name, start, end = identity
