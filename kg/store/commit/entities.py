@@ -212,8 +212,9 @@ class Entities:
                 self._write_fresh(entity, rows[0], delta, system)
                 continue
             changed = difference(old or [], rows, system, valid_key, same_version)
-            for row in changed.insert:
-                if row.system_to == OPEN:
+            judged = [(row.cls, row.mentioned, row.properties) for row in changed.close]
+            for row in changed.insert:  # what a cut leaves of a row was judged when it came
+                if row.system_to == OPEN and (row.cls, row.mentioned, row.properties) not in judged:
                     self.refuse_misshapen(row)
             delta.versions.take(changed)
             held = self.new_identifiers[entity]

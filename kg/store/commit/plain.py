@@ -217,7 +217,7 @@ class Plain:
         delta.claims.close.append(stored)
         new = [row for row in rows if row is not old]
         if segment.start < start:
-            new.append(self._version(known.entity, key.source, was, old.valid_from, start))
+            new.append(self._version(known.entity, key.source, was, old.valid_from, start, judged=True))
             delta.claims.insert.append(self._claim(key, was, segment.start, start))
         new.append(self._version(known.entity, key.source, says, start, end))
         delta.claims.insert.append(self._claim(key, says, start, end))
@@ -225,12 +225,15 @@ class Plain:
         self.entities.done.add(known.entity)
         return LOADED
 
-    def _version(self, entity: str, source: str, says: Any, start: int, end: int) -> VersionRow:
+    def _version(
+        self, entity: str, source: str, says: Any, start: int, end: int, *, judged: bool = False
+    ) -> VersionRow:
         row = VersionRow(
             entity, says.cls, says.properties, {"": source}, start, end, self.level, OPEN, self.delta.system, OPEN,
             says.mentioned,
         )  # fmt: skip
-        self.entities.refuse_misshapen(row)
+        if not judged:
+            self.entities.refuse_misshapen(row)
         self.delta.versions.insert.append(row)
         return row
 

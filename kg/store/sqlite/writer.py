@@ -16,10 +16,11 @@ from kg.store.sqlite.words import Wording, wording
 from kg.store.sqlite.words import write as write_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import apsw
 
+    from kg.model.changes import Value
     from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
     from kg.schema.types import Schema
     from kg.store.commit.rows import Delta, Ops
@@ -84,6 +85,10 @@ def _coordinates(geometry: str | None) -> tuple[float | None, float | None]:
     return float(lon), float(lat)
 
 
+def _wordings_differ(was: Mapping[str, Value], now: Mapping[str, Value], names: tuple[str, ...]) -> bool:
+    return any(was.get(name) != now.get(name) for name in names)
+
+
 def _more(columns: Iterable[str]) -> str:
     return "".join(f", {column}" for column in columns)
 
@@ -139,7 +144,7 @@ class Writer:
         self.db = db
         self.writers = writers
         self.names = names
-        self.kept_words: set[tuple[int, Wording]] = set()  # of rows that end in this commit: they are indexed
+        self.ending: dict[str, VersionRow] = {}  # a row of each entity that ends in this commit: its words are indexed
         self.sequence: dict[str, int] = dict(
             db.execute("select name, value from meta where name in ('version_sequence', 'edge_sequence')")
         )
@@ -157,10 +162,7 @@ class Writer:
         for table in TABLES:
             ops: Ops[Any] = getattr(delta, f"{table}s")
             self._close(table, ops, delta.system)
-        self.kept_words.update(
-            (self.names.entities[v.entity], wording(v.properties, self.writers.cls(v.cls).searchable))
-            for v in delta.versions.close
-        )
+        self.ending.update((v.entity, v) for v in delta.versions.close)
         self.records(delta.records.insert)
         self.claims(delta.claims.insert)
         self.versions(delta.versions.insert)
@@ -272,7 +274,6 @@ class Writer:
         boxes: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         some: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         classes: dict[str, ClassWriter] = {v.cls: self.writers.cls(v.cls) for v in rows}
-        kept = self.kept_words
         for v in rows:
             how = classes[v.cls]
             row = how.number << ROW_BITS | at
@@ -283,9 +284,9 @@ class Writer:
                 (row, how.number, entity, v.entity, v.valid_from, v.valid_to, v.system_from, v.system_to,
                  v.level_from, v.level_to, int(v.mentioned), attribution(v.sources), *values)
             )  # fmt: skip
-            words = entity, wording(v.properties, how.searchable)
-            if words not in kept:
-                said.append(words)
+            was = self.ending.get(v.entity)
+            if was is None or was.cls != v.cls or _wordings_differ(was.properties, v.properties, how.searchable):
+                said.append((entity, wording(v.properties, how.searchable)))
             for column, box in shapes:
                 boxes[column].append((row, *box))
             for name, column in how.some:
