@@ -25,7 +25,7 @@ from api.commands.opening import (
     settings_of,
     show,
 )
-from kg.errors import LoadError, NotFound, shown_value
+from kg.errors import LoadError, NotFound, QueryError, shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,6 +115,10 @@ def load(
                 raise
             return Load(table, opened_store.schema, replace(options, near=near))
 
+    async def once(prepared: Load, opened_store: Store, name: str) -> Receipt:
+        with rows_read(name) as told:
+            return await prepared.run(opened_store, now=now(), progress=told)
+
     async def work() -> int:
         rejected = 0
         async with opened(settings, create=True) as opened_store:
@@ -122,16 +126,14 @@ def load(
                 table = open_table(file, OpenOptions(encoding, separator, layer), format_name=format_name)
                 prepared = await prepare(table, opened_store)
                 before = (await opened_store.clock()).system
-                with rows_read(file.name) as told:
-                    try:
-                        receipt = await prepared.run(opened_store, now=now(), progress=told)
-                    except LoadError as error:
-                        if error.field != "--allow-ending" or not sys.stdin.isatty():
-                            raise
-                        typer.confirm(f"{error.message}. End them?", abort=True)
-                        agreed = replace(options, allow_ending=1.0, near=prepared.options.near)
-                        prepared = Load(table, opened_store.schema, agreed)
-                        receipt = await prepared.run(opened_store, now=now(), progress=told)
+                try:
+                    receipt = await once(prepared, opened_store, file.name)
+                except LoadError as error:
+                    if error.field != "--allow-ending" or not sys.stdin.isatty():
+                        raise
+                    typer.confirm(f"{error.message}. End them?", abort=True)
+                    prepared = Load(table, opened_store.schema, replace(prepared.options, allow_ending=1.0))
+                    receipt = await once(prepared, opened_store, file.name)
                 changed = receipt.loaded + receipt.merged > 0 and not dry_run
                 found = await made_by(opened_store, before, prepared.touched(), now=now()) if changed else (0, 0)
                 rejected += receipt.rejected
@@ -206,6 +208,12 @@ def retract(
         async with opened(settings) as opened_store:
             if run_name not in {known["run"] for known in await opened_store.runs()}:
                 raise NotFound("There is no such run", field="RUN", value=run_name, remedy="A load's receipt names it.")
+            if run_name.startswith("review "):
+                item = run_name.split(" ")[1]
+                raise QueryError(
+                    "A decision is taken back by itself", field="RUN", value=run_name,
+                    remedy=f"jingwei review undo {item}",
+                )  # fmt: skip
             run_of_its_own = f"retract {run_name} {now()}"
             change = ChangeSet((Retract(run_name),), run=run_of_its_own, author=author_of(settings), reason=reason)
             return await opened_store.commit(change, now=now())

@@ -22,7 +22,7 @@ from kg.ingest.circles import Circles
 from kg.ingest.committing import Absent, Batched, Committer
 from kg.ingest.compiling import Compiler, class_mapping
 from kg.ingest.crs import WGS84, System, find_system, places, system
-from kg.ingest.rejects import RejectsFile, source_stem
+from kg.ingest.rejects import MARK, RejectsFile, source_stem
 from kg.model.changes import RESERVED, Put, Receipt, Rejection, Source
 from kg.model.intervals import MIN, OPEN
 from kg.model.records import BadRow, Record
@@ -160,6 +160,9 @@ class Load:
         elif plan.valid.start:
             reason = f"its rows begin at dates of their own (column {plan.valid.start})"
             remedy = "Leave `from` out of `valid` in the mapping: all rows hold from --valid-from on."
+        elif self.table.path.stem.endswith(MARK):
+            reason = "it has the rows alone that were refused before"
+            remedy = "Load it without --complete: a refused row counts as being there."
         elif self.options.overwrite_later:
             reason, remedy = "--overwrite-later says that it holds past the next one", "Leave one of the two out."
         if reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -18,6 +19,8 @@ from kg.schema.identifiers import check_character
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     Run = Callable[..., tuple[int, str, str]]
 
@@ -115,7 +118,14 @@ def test_last_year_s_file_after_this_year_s(on_park: Run, tmp_path: Path) -> Non
     assert [[row["employees"] for row in rows] for rows in state()] == [[1, 9], [1, 9], [3, 9]]
 
 
-def test_a_whole_file_ends_what_it_leaves_out(on_park: Run, tmp_path: Path) -> None:
+class Terminal(io.StringIO):
+    """Standard input at which a person sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_whole_file_ends_what_it_leaves_out(on_park: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = (*FIRM, "--source", "registry", "--complete", "Enterprise")
     first = "id,name\n" + "".join(f"r{i},示例{i}\n" for i in range(8))
     load(on_park, tmp_path / "y24.csv", first, *said, "--valid-from", "2024-01-01T00:00:00Z")
@@ -129,6 +139,12 @@ def test_a_whole_file_ends_what_it_leaves_out(on_park: Run, tmp_path: Path) -> N
     assert (code, "7 records ended that the file has no more" in out) == (0, True)
     nodes = ask(on_park, "{ enterprises { totalCount } deliveries { totalCount } }")
     assert nodes == {"enterprises": {"totalCount": 1}, "deliveries": {"totalCount": 2}}
+    # At a terminal it asks.
+    (tmp_path / "y26.csv").write_text("id,name\nr9,示例9\n", encoding="utf-8")
+    for answer, ended in (("n", 1), ("y", 0)):
+        monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
+        code, out, err = on_park("load", "y26.csv", *said, "--valid-from", "2026-01-01T00:00:00Z")
+        assert (code, "end 1 of 1 records that registry holds: r0. End them? [y/N]" in out + err) == (ended, True)
     code, _, err = on_park("load", "y24.csv", "y25.csv", *said)
     assert (code, "One file is the whole truth" in err) == (1, True)
 

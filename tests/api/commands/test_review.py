@@ -69,6 +69,8 @@ def test_review_by_the_command(on_park: Callable[..., tuple[int, str, str]], tmp
         ("张工", ""),
         ("张工", ""),
     ]
+    code, _, err = on_park("retract", runs[0]["run"])
+    assert (code, "jingwei review undo " in err) == (1, True)
     assert on_park("retract", runs[-1]["run"], "--author", "赵工", "--reason", "误载")[0] == 0
     _, out, _ = on_park("runs", "--limit", "1")
     assert "by 赵工: 误载" in out

@@ -342,3 +342,21 @@ def test_a_workbook_says_what_a_text_file_says(store: MemoryStore, tmp_path: Pat
 def test_jingwei_s_own_sources_are_nobody_s(store: MemoryStore, tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="keeps for itself"):
         run(store, tmp_path / "jingwei.csv", "name\nA\n")
+
+
+def test_an_end_that_comes_late_ends_nothing_that_came_after(tmp_path: Path) -> None:
+    """A firm of last year's file ended in June; this year's file has it again from January on."""
+    options = mapped(
+        class_="Enterprise", source="registry", id="id", columns={"name": "name"},
+        valid={"from": "since", "ended": "gone"},
+    )  # fmt: skip
+    last, this = "id,name,since,gone\n1,A,2024-01-01,2024-06-01\n", "id,name,since,gone\n1,A,2025-01-01,\n"
+    states = []
+    for order in ((last, this), (this, last)):
+        store = MemoryStore(PARK)
+        for text in order:
+            run(store, tmp_path / "f.csv", text, options)
+        states.append([(start, end) for _, start, end, _ in versions(store)])
+    assert states[0] == states[1]
+    assert len(states[0]) == 2
+    assert states[0][1][1] == OPEN

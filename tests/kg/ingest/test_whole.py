@@ -184,6 +184,12 @@ def test_a_file_that_cannot_be_whole_is_refused(said: dict[str, Any], match: str
         )
 
 
+def test_refused_rows_alone_are_not_the_whole_truth(tmp_path: Path) -> None:
+    path = write(tmp_path / "f.rejects.csv", {"a": "A"})
+    with pytest.raises(LoadError, match="refused before"):
+        asyncio.run(put(MemoryStore(SCHEMA), path, DATES[0]))
+
+
 def test_rows_with_dates_of_their_own_or_without_an_id_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "f.csv", {"a": "A,2024-01-01", "": "B,2024-01-01"}, "id,name,since")
     dated = parse_mapping({"class": "Enterprise", "id": "id", "columns": {"name": "name"}, "valid": {"from": "since"}})

@@ -304,3 +304,31 @@ def test_stubs_by_identifier_and_unknown_items(url: str) -> None:
 def test_what_is_no_item_is_refused(text: str) -> None:
     with pytest.raises(QueryError, match="no item for review"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("formerNames", ("乙", "甲"), ("丙",)),
+        ("establishedOn", "2020-01-01", "2021-05"),
+        ("geometry", '{"type":"Point","coordinates":[121.6,31.2]}', '{"type":"Point","coordinates":[121.5,31.2]}'),
+        ("status", "ACTIVE", "REVOKED"),
+        ("registeredCapital", 1e6, 2.5e6),
+    ],
+)
+def test_values_of_every_kind_can_be_preferred(name: str, first: Any, second: Any, url: str) -> None:
+    async def work() -> None:
+        async with await open_store(url, SCHEMA, create=True) as store:
+            same = {"name": NAME, "uscc": uscc(1)}
+            await put(store, Put(A, "Enterprise", {**same, name: first}), Put(B, "Enterprise", {**same, name: second}))
+            (item,) = await items(store, ItemKind.CONFLICT)
+            shown = {side.sources[0]: side.chosen for side in item.sides}
+            assert shown == {"directory": True, "registry": False}
+            before = await state(store)
+            await accept(store, item.id, by(1), prefer="registry")
+            (row,) = (await state(store))["firms"]
+            assert row[name] == (list(first) if isinstance(first, tuple) else first)
+            await undo(store, item.id, by(2))
+            assert await state(store) == before
+
+    run(work())
