@@ -36,6 +36,7 @@ from kg.query.algebra import (
     Select,
 )
 from kg.query.cursor import resume
+from kg.query.validate import suggestion
 from kg.schema.types import ROOT_CLASS, Datatype
 
 if TYPE_CHECKING:
@@ -202,8 +203,13 @@ def _page(visit: Visit, select: Select, after: str, first: int) -> Select:
 
 
 def _filters(visit: Visit, cls: EntityClass, coded: Sequence[Property], params: Mapping[str, str]) -> Predicate | None:
-    """Raises QueryError for a value that the list does not have."""
+    """Raises QueryError for a filter that there is not, and for a value that its list does not have."""
     items: list[Predicate] = []
+    known = {FILTER + prop.name for prop in coded}
+    for name in params:
+        if name.startswith(FILTER) and name not in known:
+            remedy = suggestion(name, known)
+            raise QueryError(f"{cls.name} has no such filter", field=name, value=params[name], remedy=remedy)
     for prop in coded:
         value = params.get(FILTER + prop.name, "")
         if not value:

@@ -239,7 +239,7 @@ async def test_a_changed_cursor_is_refused(site: Site) -> None:
     assert (await (await site()).get("/c/Enterprise?after=abc")).status_code == 400
 
 
-@pytest.mark.parametrize("query", ["p.status=nonsense", "kind=Plot", "sort=nope", "sort=tags"])
+@pytest.mark.parametrize("query", ["p.status=nonsense", "p.stauts=active", "kind=Plot", "sort=nope", "sort=tags"])
 async def test_filters_that_are_none_are_told(site: Site, query: str) -> None:
     answer = await (await site()).get(f"/c/Enterprise?{query}")
     assert answer.status_code == 400
