@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path  # noqa: TC003  # typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -49,7 +50,10 @@ def load(
     encoding: Annotated[str, typer.Option("--encoding", help="Where it is not found out rightly, e.g. gb18030.")] = "",
     separator: Annotated[str, typer.Option("--separator", help="Of delimited text.")] = "",
     layer: Annotated[str, typer.Option("--layer", help="Layer of a GeoPackage, sheet of a workbook.")] = "",
-    valid_from: Annotated[str | None, typer.Option("--valid-from", help="Instant from which all rows hold.")] = None,
+    valid_from: Annotated[
+        str | None,
+        typer.Option("--valid-from", help="From when all rows hold: a day of the dataset's zone, or an instant."),
+    ] = None,
     recorded_at: Annotated[
         str | None, typer.Option("--recorded-at", help="Replay history: when this was known.")
     ] = None,
@@ -87,13 +91,14 @@ def load(
             "One file is the whole truth, not several", field="--complete", value=complete,
             remedy="Load the files one by one, or as one file.",
         )  # fmt: skip
+    said = None if mapping is None else read_mapping(mapping)
     options = LoadOptions(
         cls=cls,
-        mapping=None if mapping is None else read_mapping(mapping),
+        mapping=said,
         mapping_where="" if mapping is None else str(mapping),
         source=Source(source, timezone=settings.timezone) if source else None,
         timezone=settings.timezone,
-        valid_from=instant(valid_from, "--valid-from"),
+        valid_from=_valid_from(valid_from, said.timezone if said and said.timezone else settings.timezone),
         recorded_at=instant(recorded_at, "--recorded-at"),
         level=level,
         crs=crs,
@@ -138,13 +143,26 @@ def load(
                 found = await made_by(opened_store, before, prepared.touched(), now=now()) if changed else (0, 0)
                 rejected += receipt.rejected
                 if json:
-                    show({"file": str(file), **receipt_json(receipt), "proposals": found[0], "conflicts": found[1]})
+                    left = {"proposals": found[0], "conflicts": found[1], "notes": prepared.notes}
+                    show({"file": str(file), **receipt_json(receipt), **left})
                 else:
                     _tell(str(file), receipt, prepared.notes, prepared.rejects_path, found)
         return rejected
 
     if run(work()):
         raise typer.Exit(1)
+
+
+def _valid_from(text: str | None, zone: str) -> int | None:
+    from kg.ingest import dates
+
+    if text is None or "T" in text.upper():
+        return instant(text, "--valid-from")
+    try:
+        return dates.starts(dates.date_of(text), ZoneInfo(zone))
+    except dates.NoDate as error:
+        remedy = f'{dates.REMEDY} An instant is "2025-04-01T08:00:00+08:00".'
+        raise QueryError(f"That is no date: {error}", field="--valid-from", value=text, remedy=remedy) from None
 
 
 @contextmanager

@@ -67,6 +67,14 @@ def test_a_firm_of_two_files_is_one_with_two_sources(on_park: Run, tmp_path: Pat
     assert [(c["source"], c["value"], c["chosen"]) for c in node["conflicts"]] == [
         ("registry", 30, True), ("tax", 31, False),
     ]  # fmt: skip
+    dated = load(on_park, tmp_path / "tax2.csv", f"name,uscc\nB,{uscc(2)}\n", *FIRM, "--valid-from", "2025-01-01")
+    assert "valid: from --valid-from on" in dated["notes"]
+    assert on_park("export", "out", "--class", "Enterprise")[0] == 0
+    lines = (tmp_path / "out" / "Enterprise.jsonl").read_text(encoding="utf-8").splitlines()
+    starts = {row["name"]: row.get("validFrom") for row in map(json.loads, lines)}
+    assert starts == {"云栖示例": None, "B": "2024-12-31T16:00:00+00:00"}, "a day of the dataset's zone"
+    code_of_exit, _, err = on_park("load", "tax.csv", *FIRM, "--valid-from", "2025-13-01")
+    assert (code_of_exit, "--valid-from" in err) == (1, True)
     again = load(on_park, tmp_path / "tax.csv", "", *FIRM)
     assert counts(again) == (1, 0, 0, 1, 0)
     assert on_park("check")[0] == 0
@@ -103,7 +111,7 @@ def test_last_year_s_file_after_this_year_s(on_park: Run, tmp_path: Path) -> Non
     }
     for year in (2026, 2024, 2025):
         path = tmp_path / f"firms{year}.csv"
-        load(on_park, path, files[year], *FIRM, "--source", "registry", "--valid-from", f"{year}-01-01T00:00:00Z")
+        load(on_park, path, files[year], *FIRM, "--source", "registry", "--valid-from", f"{year}-01-01")
     expected = [
         [{"name": "乙", "employees": 1}, {"name": "甲", "employees": 1}],
         [{"name": "乙", "employees": 1}, {"name": "甲", "employees": 2}],
@@ -113,7 +121,7 @@ def test_last_year_s_file_after_this_year_s(on_park: Run, tmp_path: Path) -> Non
     # This file is the newest knowledge of all that comes after its date.
     load(
         on_park, tmp_path / "correction.csv", "id,name,employees\na,甲,9\n", *FIRM, "--source", "registry",
-        "--valid-from", "2024-05-01T00:00:00Z", "--overwrite-later",
+        "--valid-from", "2024年5月1日", "--overwrite-later",
     )  # fmt: skip
     assert [[row["employees"] for row in rows] for rows in state()] == [[1, 9], [1, 9], [3, 9]]
 
