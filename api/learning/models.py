@@ -73,6 +73,7 @@ class Shelf:
 
     def __init__(self, settings: Settings) -> None:
         self.folder = folder_of(settings)
+        self._read: dict[tuple[object, ...], Trained] = {}
 
     def names(self) -> tuple[str, ...]:
         if not self.folder.is_dir():
@@ -110,9 +111,16 @@ class Shelf:
 
     def get(self, name: str) -> Trained:
         """Raises NotFound, and ModelFileError for a description that is damaged or not that of the arrays."""
+        arrays, told, _ = self.paths(name)
+        state = (name, *(_state(path) for path in (arrays, told)))
+        if state not in self._read:
+            self._read = {key: one for key, one in self._read.items() if key[0] != name}
+            self._read[state] = self._checked(name, arrays, told)
+        return self._read[state]
+
+    def _checked(self, name: str, arrays: Path, told: Path) -> Trained:
         from kg.ml.errors import ModelFileError
 
-        arrays, told, _ = self.paths(name)
         if not told.is_file():
             known = ", ".join(self.names())
             raise NotFound(
@@ -208,6 +216,15 @@ def not_before(trained: Trained, system: int, valid: int, *, temporal: bool) -> 
             value=moment(valid).isoformat(),
             remedy=f"Ask about {moment(first).isoformat()} or later.",
         )
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """What changes when the file does; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def text_table(rows: dict[str, Any]) -> str:
