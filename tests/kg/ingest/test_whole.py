@@ -14,7 +14,7 @@ from kg.errors import LoadError
 from kg.ingest.load import Load, LoadOptions
 from kg.ingest.mapping import parse_mapping
 from kg.ingest.whole import Complete, parse_complete, parse_share
-from kg.model.changes import ChangeSet, Put, RecordKey, Retract, Source
+from kg.model.changes import ByRecord, ChangeSet, Put, RecordKey, Relate, Retract, Source
 from kg.model.intervals import OPEN
 from kg.schema.compile import compile_schema
 from kg.store.memory import MemoryStore
@@ -221,3 +221,40 @@ def test_what_the_options_say() -> None:
     for text in ("many", "101%", "-1"):
         with pytest.raises(LoadError):
             parse_share(text)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_place_lies_in_a_region_by_what_it_is_located_in(kind: str, tmp_path: Path) -> None:
+    url = "memory:" if kind == "memory" else f"sqlite:///{tmp_path}/p.db"
+    here, there, park, plot, other = (RecordKey("land", name) for name in ("310115", "310104", "park", "p1", "p2"))
+
+    async def work() -> None:
+        async with await open_store(url, SCHEMA, create=True) as store:
+            changes = [
+                Put(key, "AdministrativeArea", {"name": key.local, "adcode": key.local}) for key in (here, there)
+            ]
+            changes.append(Put(park, "Park", {"name": "园"}))
+            changes += [Put(key, "Plot", {"name": key.local}) for key in (plot, other)]
+            ends = ((park, here), (plot, park), (other, there))
+            inside = tuple(Relate("land", "locatedIn", ByRecord(*a), ByRecord(*b)) for a, b in ends)
+            await store.commit(ChangeSet((*changes, *inside)), now=NOW)
+            path = write(tmp_path / "plots.csv", {"p3": "新"})
+            said: dict[str, Any] = {"cls": "Plot", "source": Source("land")}
+            receipt = await put(store, path, DATES[0], **said, complete=parse_complete("Plot,310000", SCHEMA))
+            assert receipt.ended == 2
+            await store.commit(ChangeSet((Retract(receipt.run),)), now=NOW)
+            receipt = await put(store, path, DATES[0], **said, complete=parse_complete("Plot,310115", SCHEMA))
+            assert receipt.ended == 1, "the plot in the other district is not the file's business"
+
+    asyncio.run(work())
+
+
+def test_a_hidden_whole_file_ends_nothing_that_the_public_sees(tmp_path: Path) -> None:
+    store = MemoryStore(SCHEMA)
+    asyncio.run(put(store, write(tmp_path / "f.csv", {"a": "A", "b": "B"}), DATES[0], complete=None))
+    receipt = asyncio.run(put(store, write(tmp_path / "g.csv", {"a": "A"}), DATES[1], level=2))
+    assert receipt.ended == 0
+    receipt = asyncio.run(put(store, write(tmp_path / "h.csv", {"b": "B"}), DATES[2], level=2))
+    assert receipt.ended == 1, "what the hidden file said of a"
+    deliveries = [row for row in store.tables.versions.values() if row.cls == "Delivery"]
+    assert {row.level_from for row in deliveries} == {2}
