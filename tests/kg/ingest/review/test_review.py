@@ -6,6 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kg.errors import IdentityConflict, NotFound, QueryError
 from kg.ingest.review.deciding import By, accept, reject, undo
@@ -18,6 +20,7 @@ from kg.query.secure import EVERYTHING, Scope
 from kg.schema.compile import compile_schema
 from kg.schema.identifiers import check_character
 from kg.store.base import Scan
+from kg.store.memory import MemoryStore
 from kg.store.open import open_store
 
 if TYPE_CHECKING:
@@ -304,6 +307,41 @@ def test_stubs_by_identifier_and_unknown_items(url: str) -> None:
 def test_what_is_no_item_is_refused(text: str) -> None:
     with pytest.raises(QueryError, match="no item for review"):
         parse(text)
+
+
+KEYS = tuple(RecordKey(source, local) for source in ("registry", "directory") for local in ("1", "2"))
+SAID = st.tuples(st.sampled_from(KEYS), st.sampled_from([NAME, OTHER]), st.integers(1, 3), st.booleans())
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(SAID, max_size=4), st.lists(SAID, max_size=6), st.permutations(range(4)), st.booleans())
+def test_what_was_said_between_a_merge_and_its_undoing_is_as_if_they_had_never_been_one(
+    first: list[Any], meanwhile: list[Any], order: list[int], twice: bool
+) -> None:
+    """Puts and supplies between four firms; two or three of them are merged for a while."""
+
+    async def said(store: Store, statements: list[Any], tick: int) -> None:
+        for n, (key, name, employees, supplies) in enumerate(statements):
+            to = KEYS[(KEYS.index(key) + 1) % 4]
+            changes: list[Any] = [firm(key, name, employees=employees)]
+            changes += [Relate("s", "suppliesTo", ByRecord(*key), ByRecord(*to), {})] * supplies
+            await put(store, *changes, tick=tick + n)
+
+    async def ended(*, merged: bool) -> dict[str, Any]:
+        store = MemoryStore(SCHEMA)
+        ids = await put(store, *(firm(key, NAME) for key in KEYS))
+        await said(store, first, 10)
+        a, b, c, _ = (ids[n] for n in order)
+        pairs = [f"merge:{min(a, b)}:{max(a, b)}", f"merge:{min(a, c)}:{max(a, c)}"][: 1 + twice]
+        for n, pair in enumerate(pairs if merged else ()):
+            await accept(store, pair, by(100 + n), into=a)
+        await said(store, meanwhile, 200)
+        for n, pair in enumerate(reversed(pairs) if merged else ()):
+            await undo(store, pair, by(300 + n))
+        assert await store.check() == ()
+        return await state(store)
+
+    assert asyncio.run(ended(merged=True)) == asyncio.run(ended(merged=False))
 
 
 @pytest.mark.parametrize(
