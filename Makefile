@@ -68,8 +68,9 @@ browser: ## see to a Chromium for the browser tests: where there is none, and th
 		echo "No Chromium here. The browser tests need one: apt-get install chromium fonts-noto-cjk"; \
 	fi
 
-demo: setup ## load a small synthetic park and serve it (PORT=8000 STORE=sqlite:///var/demo.db)
-	$(BIN)/jingwei demo --store "$(STORE)" --port "$(PORT)"
+demo: setup ## load a small synthetic park and serve it (PORT=8000 STORE=sqlite:///var/demo.db, or neo4j)
+	@store="$(STORE)"; if [ "$$store" = neo4j ]; then store=$$($(MAKE) -s --no-print-directory neo4j | tail -1); fi; \
+	$(BIN)/jingwei demo --store "$$store" --port "$(PORT)"
 
 test: setup lint ## set up, lint, type-check, run the tests (TESTS="tests/kg -k interval")
 	$(BIN)/pytest $(STRICT) $(TESTS)

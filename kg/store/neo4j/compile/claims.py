@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import QueryError
+from kg.query import algebra as a
 from kg.query.interpreter import Interpreter
 from kg.query.interpreter.world import At as Instants
 from kg.query.interpreter.world import World
 from kg.schema.types import ROOT_CLASS
 from kg.store.lift import filled
 from kg.store.memory import TableRows
-from kg.store.neo4j.compile.context import Made, instants
+from kg.store.neo4j.compile.context import Made, instants, mentions
 from kg.store.neo4j.compile.expressions import merged_from
 from kg.store.neo4j.compile.sources import entity_of, version
 from kg.store.neo4j.layout import CLAIM, RECORD
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kg.model.rows import ClaimRow, VersionRow
-    from kg.query import algebra as a
     from kg.schema.types import Schema
     from kg.store.neo4j.compile.context import Answering, At, Row
     from kg.store.neo4j.compile.plan import Compiler
@@ -46,6 +46,8 @@ def aggregate(c: Compiler, agg: a.Aggregate, outer: Row | None, at: At) -> Made:
 def _made(c: Compiler, action: a.Select | a.Aggregate, outer: Row | None, at: At) -> Made:
     if outer is None:
         raise QueryError("Claims need an entity around them", remedy="Put them below a select of entities.")
+    if isinstance(action, a.Select) and mentions(action.shape, _of_a_source):
+        raise QueryError("Nothing is selected below claims", field="claims", remedy="Select it beside them.")
     r, m = c.names.fresh("r"), c.names.fresh("m")
     known = " AND ".join(at.identity(r))
     said = " AND ".join([*at.times_hold(m), f"{m}.level <= {at.level}"])
@@ -67,6 +69,10 @@ def _made(c: Compiler, action: a.Select | a.Aggregate, outer: Row | None, at: At
         return interpreter.below(filled_action, held.outer, _instants(at, constants))
 
     return Made(text, read)
+
+
+def _of_a_source(node: object) -> bool:
+    return isinstance(node, a.Select | a.Aggregate)
 
 
 def _resolved(c: Compiler, outer: Row, at: At) -> str:

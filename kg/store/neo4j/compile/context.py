@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kg.query.algebra import Range
@@ -286,3 +286,14 @@ def instants(holes: tuple[Hole | None, ...], constants: Sequence[Any]) -> int | 
         return Range(*found)
     assert isinstance(found[0], int)
     return found[0]
+
+
+def mentions(node: object, wanted: Callable[[object], bool]) -> bool:
+    """Whether something of the kind stands anywhere in a part of a query."""
+    if wanted(node):
+        return True
+    if isinstance(node, tuple):
+        return any(mentions(item, wanted) for item in node)
+    if is_dataclass(node):
+        return any(mentions(getattr(node, f.name), wanted) for f in fields(node))
+    return False

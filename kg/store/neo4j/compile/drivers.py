@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from kg.query import algebra as a
 from kg.query.algebra import Comparison
 from kg.store.neo4j.compile.calculations import has_point
-from kg.store.neo4j.compile.context import From, Row
+from kg.store.neo4j.compile.context import From, Row, mentions
 from kg.store.neo4j.compile.predicates import around, candidates_inside, near_box, predicate, reach_test
 from kg.store.neo4j.compile.sources import related, relation_of, source
 from kg.store.neo4j.layout import ENTITY, box, point, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from kg.store.neo4j.compile.context import At
     from kg.store.neo4j.compile.plan import Compiler
@@ -37,17 +36,6 @@ def drive(c: Compiler, s: a.Source, where: a.Predicate | None, outer: Row | None
         found = source(c, s, outer, at, paths=mentions(shown, _of_a_path))
     found.where += [predicate(c, item, found.row) for item in items]
     return found
-
-
-def mentions(node: object, wanted: Callable[[object], bool]) -> bool:
-    """Whether something of the kind stands anywhere in a part of a query."""
-    if wanted(node):
-        return True
-    if isinstance(node, tuple):
-        return any(mentions(item, wanted) for item in node)
-    if is_dataclass(node):
-        return any(mentions(getattr(node, f.name), wanted) for f in fields(node))
-    return False
 
 
 def _of_a_path(node: object) -> bool:
