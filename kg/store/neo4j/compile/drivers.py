@@ -15,6 +15,7 @@ from kg.store.neo4j.layout import ENTITY, box, point, quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kg.store.lift import Hole
     from kg.store.neo4j.compile.context import At
     from kg.store.neo4j.compile.plan import Compiler
 
@@ -137,6 +138,66 @@ def _placed(c: Compiler, cls: str, p: a.Near | a.Spatial, items: list[a.Predicat
     either = f"{base} WHERE {points}{tests} RETURN {v} UNION ALL {base} WHERE {boxes}{tests} RETURN {v}"
     where = [predicate(c, item, found.row) for item in items]
     return From(f"CALL () {{ {either} }} WITH {v}", where, found.row)
+
+
+_RADII_M = tuple(100.0 * 4**k for k in range(9))
+"""Up to 6,500 km; where too few places lie within, all rows are candidates."""
+
+
+def _nearest(c: Compiler, cls: str, items: list[a.Predicate], s: a.Select, at: At) -> From | None:
+    """For the first few rows by distance: those within the least of some radii that holds enough points, and all that
+    have a place and are no points. None where the select asks for something else."""
+    target = _by_distance(c, cls, items, s, at)
+    if target is None:
+        return None
+    name, lon, lat, label = target
+    first: Any = s.page.first
+    v, r, x = c.names.fresh("n"), c.names.fresh("r"), c.names.fresh("x")
+    found = _extent(c, cls, v, {label}, at)
+    there, boxed = f"{v}.{quoted(point(name))}", f"{v}.{quoted(box(name)[0])}"
+    here = f"point({{longitude: {c.params.add(lon, by=float)}, latitude: {c.params.add(lat, by=float)}}})"
+    tests = [*found.where, *(predicate(c, item, found.row) for item in items)]
+    enough = c.params.add(first, by=_and_one)
+    radii = "[" + ", ".join(map(str, _RADII_M)) + "]"
+    near = " AND ".join([f"point.distance({there}, {here}) <= {x}", *tests])
+    rest = "".join(f" AND {test}" for test in tests)
+    least = (
+        f"CALL () {{ RETURN COLLECT {{ UNWIND {radii} AS {x} WITH {x} "
+        f"WHERE COUNT {{ {found.clauses} WHERE {near} RETURN 1 AS one LIMIT {enough} }} >= {enough} "
+        f"RETURN {x} LIMIT 1 }}[0] AS {r} }}"
+    )
+    # A little wider: distances are compared in whole millimetres.
+    inside = f"{found.clauses} WHERE point.distance({there}, {here}) <= {r} * 1.000001 + 1.0{rest} RETURN {v}"
+    others = f"WITH {r} WHERE {r} IS NOT NULL {found.clauses} WHERE {boxed} IS NOT NULL{rest} RETURN {v}"
+    everything = f"WITH {r} WHERE {r} IS NULL {found.text(*tests[len(found.where) :])} RETURN {v}"
+    either = f"CALL ({r}) {{ {inside} UNION ALL {others} UNION ALL {everything} }} WITH {v}"
+    return From(f"{least} {either}", [], found.row)
+
+
+def _and_one(first: int) -> int:
+    return first + 1
+
+
+def _by_distance(
+    c: Compiler, cls: str, items: list[a.Predicate], s: a.Select, at: At
+) -> tuple[str, Hole, Hole, str] | None:
+    """(property, longitude, latitude, label with its index) where a few rows by distance from a point are wanted."""
+    first: Any = s.page.first
+    if first.kind == "NoneType" or s.page.after is not None or not s.order or s.order[0].descending:
+        return None
+    if isinstance(s.shape, a.PageOf) and any(f.part == a.PagePart.TOTAL for f in s.shape.fields):
+        return None
+    expr = s.order[0].expr
+    if not isinstance(expr, a.Calc) or expr.op is not a.Op.DISTANCE or not isinstance(expr.args[0], a.Prop):
+        return None
+    name = expr.args[0].name
+    lon, lat = _holes(*(getattr(arg, "value", None) for arg in expr.args[1:]))
+    label = c.layout.place_label(cls, name, state=not at.present)
+    if label is None or not has_point(c, expr.args[0], Row("", "", c.concrete(cls), at)):
+        return None
+    if any(isinstance(item, a.Near | a.Spatial) for item in items):
+        return None
+    return name, lon, lat, label
 
 
 def _meets(c: Compiler, query: Any, sides: tuple[str, ...]) -> str:

@@ -48,7 +48,7 @@ def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
         return claims.select(c, s, outer, inner)
     if isinstance(s.shape, a.Aligned):
         return aligned(c, s, s.shape, inner)
-    found = drive(c, s.source, s.where, outer, inner, s.shape)
+    found = drive(c, s.source, s.where, outer, inner, s)
     sorts = [_sort(c, order, found.row) for order in s.order]
     ties = _tie_keys(c, s, found.row)
     if isinstance(s.shape, a.PageOf):
@@ -65,7 +65,7 @@ def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
 
 def rows(c: Compiler, s: a.Select, shape: a.Rows, at: At) -> Made:
     """The statement behind a list, a row each."""
-    found = drive(c, s.source, s.where, None, c.times.inner(at, s.time), shape)
+    found = drive(c, s.source, s.where, None, c.times.inner(at, s.time), s)
     sorts = [_sort(c, order, found.row) for order in s.order]
     ties = _tie_keys(c, s, found.row)
     made = obj(c, shape.obj, found.row)
