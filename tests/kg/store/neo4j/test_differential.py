@@ -10,9 +10,10 @@ import pytest
 from hypothesis import strategies as st
 from neo4j import Driver
 
-from kg.query.algebra import Query, Select, Time
+from kg.query import algebra as a
+from kg.query.algebra import Op, Query, Select, Time
 from kg.query.secure import EVERYTHING, Scope
-from kg.schema.types import Schema
+from kg.schema.types import Datatype, Schema
 from kg.store.base import Store
 from kg.store.neo4j.store import Neo4jStore
 from kg.store.sqlite.store import SqliteStore
@@ -78,8 +79,52 @@ class TestThreeWays(StoreDifferential):
             def pages(select: Select, scope: Scope) -> None:
                 same_pages(pair, select, scope)
 
+            @for_all(number, max(queries // 3, 3), starts(schema, pair.known), readers, shrink=False)
+            def started(query: Query, scope: Scope) -> None:
+                same_answer(pair, query, scope)
+                same_answer(pair, query, Scope(0))
+
             for text in self.texts:
                 nothing_of_a_user(text, schema)
+
+
+@st.composite
+def starts(draw: st.DrawFn, schema: Schema, known: s.Known) -> Query:
+    """What the compiler begins from an index or from the far end of a relation."""
+
+    def pick(options: Any) -> Any:
+        return draw(st.sampled_from(list(options)))
+
+    cls = pick(name for name in sorted(schema.classes) if schema.concrete(name))
+    places = [p.name for p in schema.classes[cls].properties if p.datatype is Datatype.GEOMETRY and not p.many]
+    found: list[a.Predicate] = []
+    order: tuple[a.Order, ...] = ()
+    lon, lat = pick(s.POSITIONS)
+    kind = pick(("near", "within", "nearest", "nearest") if places else ("id",))
+    if kind == "near":
+        found.append(a.Near(pick(places), lon, lat, pick((0.0, 1000.0, 60_000.0, 2e7))))
+    elif kind == "within":
+        found.append(a.Spatial(pick(("within", "intersects")), pick(places), pick(s.AREAS)))
+    elif kind == "nearest":
+        far = a.Calc(Op.DISTANCE, (a.Prop(pick(places)), a.Const(lon), a.Const(lat)))
+        order = (a.Order(far), *([a.Order(a.Prop("name"))] if pick((True, False)) else []))
+    for relation in schema.relations.values():
+        for out, near, other in ((True, relation.domain, relation.range), (False, relation.range, relation.domain)):
+            if schema.is_a(cls, near) and schema.concrete(other) and pick((True, False)):
+                ids = tuple(draw(st.lists(st.sampled_from(known.entities), max_size=4)))
+                one: a.Predicate = a.Cmp(a.Comparison.IN, a.Meta(a.MetaName.ID), a.Const(ids))
+                if relation.properties and pick((True, False)):
+                    said = a.Edge(relation.properties[0].name)
+                    one = a.And((one, a.Cmp(a.Comparison.IS_NULL, said, a.Const(pick((True, False))))))
+                found.append(a.Exists(a.Step(relation.name, out, other), one))
+    if pick((True, False, False)):
+        found.append(draw(s.predicates(schema, cls, known, depth=1)))
+    where = a.And(tuple(found)) if found else None
+    obj = a.Obj((a.Field("id", a.Leaf(a.Meta(a.MetaName.ID))), a.Field("name", a.Leaf(a.Prop("name")))))
+    time = a.Time(system=pick((None, None, None, *known.system)))
+    count = a.Aggregate(a.Extent(cls), (a.Out("n", "metric", 0),), (), (a.Metric(a.MetricOp.COUNT),), where)
+    rows = a.Select(a.Extent(cls), a.Rows(obj), where, order, a.Page(pick((0, 1, 2, 5))))
+    return Query((a.Root("rows", rows), a.Root("count", count)), known.now, time)
 
 
 _LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)'")
