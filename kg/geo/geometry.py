@@ -44,6 +44,9 @@ def canonical(value: Mapping[str, Any] | str | bytes) -> str:
     positions are dropped. A third coordinate (metres) is kept where every position has one. ValidationError for what is
     no geometry, out of range (with a hint where the axes look swapped), not finite, empty, or crosses itself.
     """
+    at = _plain_point(value)
+    if at is not None:
+        return _text("Point", at)
     found = _parsed(value)
     kind = found.get("type")
     if kind not in _DEPTHS:
@@ -66,6 +69,19 @@ def canonical(value: Mapping[str, Any] | str | bytes) -> str:
                 remedy="Let rings neither cross nor touch themselves, holes lie inside; shapely.make_valid mends most.",
             )
     return text
+
+
+def _plain_point(value: Mapping[str, Any] | str | bytes) -> Position | None:
+    """The rounded position of a point as loaders give it: a longitude and a latitude on WGS 84, nothing else."""
+    if type(value) is not dict or len(value) != 2 or value.get("type") != "Point":
+        return None
+    at = value.get("coordinates")
+    if type(at) is not list or len(at) != 2:
+        return None
+    lon, lat = at
+    if type(lon) is float and type(lat) is float and -180.0 <= lon <= 180.0 and -90.0 <= lat <= 90.0:
+        return [round(lon, DECIMALS) + 0.0, round(lat, DECIMALS) + 0.0]
+    return None
 
 
 def _parsed(value: Mapping[str, Any] | str | bytes) -> Mapping[str, Any]:

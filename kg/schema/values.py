@@ -83,6 +83,8 @@ def _parsed(text: str | bytes | bytearray) -> object:
 def _plain(value: object, depth: int) -> object:
     if depth > 64:
         raise Refused("JSON nested deeper than 64 levels", "Flatten it.")
+    if type(value) is str:
+        return _string(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
