@@ -49,7 +49,7 @@ def static(name: str, data: Path, out: Path, seeds: int) -> dict[str, Any]:
         entry["weights"] = dict(zip(model.channel_names, model.weights.tolist(), strict=True))
         if seed == 0:
             write_ranks(out / f"{name}_ranks.json", graph, ranks)
-        entry["calibration"] = calibrated(model, graph, out, name)
+        entry["calibration"] = calibrated(model, graph, out, name if seed == 0 else f"{name}-{seed}")
         runs.append(entry)
     return {
         "model": "blend",
