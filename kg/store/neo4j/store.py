@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import QueryError, StoreError
@@ -63,7 +64,9 @@ class Neo4jStore(Store):
         self._writing = asyncio.Lock()  # writers of this process wait here, not each in a connection
         self._shapes: Shapes | None = None
         self._ordinal = 0
+        self._opened = False
         self._answers: Answers | None = None
+        self._sealed = b""
         self._judge: Callable[[VersionRow], str] | None = None
 
     # ---------------------------------------------------------------- the Schema
@@ -73,12 +76,15 @@ class Neo4jStore(Store):
         found = await migrations.opened(self.link)
         if found is None or not found[1]:
             return False
-        self.cursor_secret, ordinal = found
+        secret, ordinal = found
+        if not self._opened:
+            self.cursor_secret = secret  # whoever opened the store may have given it another one since
+            self._opened = True
         *earlier, schema = await migrations.schemas(self.link)
         self.schema = schema
         self._ordinal = ordinal
         self._shapes = Shapes(Layout(schema, tuple(earlier)))
-        self._answers = Answers(schema, self._shapes.layout, ordinal, self.cursor_secret)
+        self._answers = None
         self._judge = None
         return True
 
@@ -89,6 +95,13 @@ class Neo4jStore(Store):
             raise StoreError("The store has no schema yet", where=self.url, remedy="Migrate it to one first.")
         assert self._shapes is not None
         return self._shapes
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """No other writer of this process, and no error of the driver's."""
+        async with self._writing:
+            with faults(self.url):
+                yield
 
     def _judged(self, row: VersionRow) -> str:
         if self._judge is None:
@@ -108,7 +121,7 @@ class Neo4jStore(Store):
     # ---------------------------------------------------------------- verbs
 
     async def migrate(self, schema: Schema) -> tuple[str, ...]:
-        async with self._writing:
+        async with self._alone():
             done = await migrations.migrate(self.link, schema)
         if done or self._shapes is None:
             await self.open()
@@ -131,8 +144,10 @@ class Neo4jStore(Store):
                 await self.open()
 
     async def _answering(self) -> Answers:
-        await self.fitted()
-        assert self._answers is not None
+        shapes = await self.fitted()
+        if self._answers is None or self._sealed != self.cursor_secret:
+            self._sealed = self.cursor_secret
+            self._answers = Answers(self.schema, shapes.layout, self._ordinal, self._sealed)
         return self._answers
 
     async def scan(self, scan: Scan, scope: Scope) -> AsyncIterator[pa.RecordBatch]:
@@ -195,10 +210,9 @@ class Neo4jStore(Store):
     async def backup(self, path: Path) -> None:
         """Commits wait meanwhile."""
         await self.fitted()
-        async with self._writing, turn(self.link) as mine:
+        async with self._alone(), turn(self.link) as mine:
             rows = await self._rows(mine)
-            with faults(self.url):
-                await asyncio.to_thread(write_archive, path, self.schema, rows)
+            await asyncio.to_thread(write_archive, path, self.schema, rows)
 
     async def _rows(self, mine: Turn) -> GraphRows:
         shapes = await self.fitted(mine.ticks.schema)
@@ -206,7 +220,7 @@ class Neo4jStore(Store):
 
     async def restore(self, path: Path) -> None:
         """In many transactions, and seen with the last. One that did not end is begun anew by calling this again."""
-        async with self._writing:
+        async with self._alone():
             if await self.link.read(f"MATCH (t:`{TX}`) RETURN 1 LIMIT 1"):
                 raise QueryError("The store is not empty", where=self.url, remedy="Restore into a new store.")
             archive = await asyncio.to_thread(Archive, path)
@@ -221,23 +235,22 @@ class Neo4jStore(Store):
     async def check(self) -> tuple[Finding, ...]:
         """Commits wait meanwhile."""
         await self.fitted()
-        async with self._writing, turn(self.link) as mine:
+        async with self._alone(), turn(self.link) as mine:
             rows = await self._rows(mine)
-            with faults(self.url):
-                return (
-                    *await present_findings(mine.work, rows.layout, mine.ticks),
-                    *await asyncio.to_thread(row_findings, self.schema, rows),
-                )
+            return (
+                *await present_findings(mine.work, rows.layout, mine.ticks),
+                *await asyncio.to_thread(row_findings, self.schema, rows),
+            )
 
     async def erase(self, request: EraseRequest, *, now: int | None = None) -> Receipt:
         instant = _wall_clock() if now is None else now
         shapes = await self.fitted()
-        async with self._writing:
+        async with self._alone():
             return await erase(self.link, shapes, request, instant, uuid.uuid4().hex)
 
     async def prune(self, before: int) -> int:
         layout = (await self.fitted()).layout
-        async with self._writing:
+        async with self._alone():
             return await prune(self.link, layout, before)
 
     async def close(self) -> None:

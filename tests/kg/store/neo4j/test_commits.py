@@ -13,7 +13,7 @@ from kg.model.changes import ChangeSet, Receipt
 from kg.model.intervals import Interval
 from kg.query.algebra import Aggregate, Extent, Metric, MetricOp, Out, Prop, Query, Root, Time
 from kg.query.secure import EVERYTHING
-from kg.store.base import Position
+from kg.store.base import EraseRequest, Position
 from kg.store.neo4j import asking
 from kg.store.neo4j import commit as committing
 from kg.store.neo4j.clock import ANNOUNCE
@@ -113,14 +113,32 @@ async def test_a_commit_whose_connection_breaks_is_made_once(
         assert again.replayed if key else again.unchanged == 1
 
 
+async def test_cursors_are_sealed_with_the_secret_that_was_given(store: Neo4jStore) -> None:
+    kept = store.cursor_secret
+    async with await another(store.url) as other:
+        assert other.cursor_secret == kept  # both have it from the database
+        other.cursor_secret = bytes(32)
+        await names(other)
+        assert await other.open()
+        assert other.cursor_secret == bytes(32)
+
+
 async def test_a_server_that_stays_away_is_an_error_that_passes(store: Neo4jStore) -> None:
     async with proxy(store.url) as between:
         writer = await another(between.url, patience_seconds=1.0)
         between.deaf = True
         between.cut()
         between.url = ""
-    with pytest.raises(StoreUnavailable):
-        await writer.commit(changes(firm("a/1", name="A")), now=NOW)
+    for verb in (
+        writer.commit(changes(firm("a/1", name="A")), now=NOW),
+        writer.erase(EraseRequest("nobody", "why")),
+        writer.prune(NOW),
+        writer.check(),
+        writer.clock(),
+        names(writer),
+    ):
+        with pytest.raises(StoreUnavailable):
+            await verb
     await writer.close()
     assert (await store.clock()).seq == 0
 
