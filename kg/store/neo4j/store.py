@@ -8,7 +8,7 @@ import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from kg.errors import QueryError, StoreError
+from kg.errors import QueryError, ScopeDenied, StoreError
 from kg.store.archive import Archive, write_archive
 from kg.store.base import Clock, Position, Store
 from kg.store.commit.envelope import shape_check
@@ -141,6 +141,11 @@ class Neo4jStore(Store):
             try:
                 return await answers.execute(self.asker, query, scope)
             except Moved:
+                await self.open()
+            except (QueryError, ScopeDenied):
+                # What is unknown here may be known to the Schema that another process brought meanwhile.
+                if (await self.asker.head()).schema == answers.ordinal:
+                    raise
                 await self.open()
 
     async def _answering(self) -> Answers:

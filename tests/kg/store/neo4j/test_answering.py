@@ -1,0 +1,104 @@
+"""What a reader's process keeps, and when it may no longer."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+from neo4j import Driver
+
+from kg.errors import QueryError
+from kg.geo.geometry import canonical
+from kg.model.changes import ChangeSet, Put, RecordKey, Source
+from kg.model.intervals import MIN, OPEN, Interval
+from kg.query import algebra as a
+from kg.query.algebra import Comparison, MetaName, MetricOp, Op
+from kg.query.secure import EVERYTHING
+from kg.schema.types import Datatype, Schema
+from kg.store.neo4j.store import Neo4jStore
+from kg.testing.schemas import ClassSpec, build_schema, prop
+
+pytestmark = [pytest.mark.neo4j, pytest.mark.anyio]
+
+NOW = 1_800_000_000_000_000
+SOURCE = Source("a")
+
+
+def schema(*more: Any) -> Schema:
+    place = prop("place", Datatype.GEOMETRY)
+    return build_schema(
+        classes=(
+            ClassSpec("Thing", "事物", (), (prop("name", Datatype.STRING, searchable=True),), abstract=True),
+            ClassSpec("Plot", "地块", properties=(place, *more)),
+        )
+    )
+
+
+@pytest.fixture
+async def store(neo4j_url: str, neo4j_driver: Driver) -> AsyncIterator[Neo4jStore]:
+    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
+    async with Neo4jStore(neo4j_url) as store:
+        await store.migrate(schema())
+        yield store
+
+
+def square(side: float) -> str:
+    return canonical(
+        {"type": "Polygon", "coordinates": [[[121, 31], [121 + side, 31], [121 + side, 31 + side], [121, 31 + side]]]}
+    )
+
+
+async def put(store: Neo4jStore, local: str, minute: int, **properties: Any) -> None:
+    change = Put(RecordKey("a", local), "Plot", {"name": local, **properties}, Interval(MIN, OPEN))
+    await store.commit(ChangeSet((change,), run=local, sources=(SOURCE,)), now=NOW + minute)
+
+
+def larger_than(square_metres: float) -> a.Query:
+    area = a.Cmp(Comparison.GT, a.Calc(Op.AREA, (a.Prop("place"),)), a.Const(square_metres))
+    names = a.Rows(a.Obj((a.Field("name", a.Leaf(a.Prop("name"))),)))
+    return a.Query((a.Root("it", a.Select(a.Extent("Plot"), names, area, (a.Order(a.Prop("name")),))),), NOW)
+
+
+async def names(store: Neo4jStore, query: a.Query) -> list[str]:
+    return [row["name"] for row in orjson.loads(await store.execute(query, EVERYTHING))["it"]]
+
+
+async def test_what_was_calculated_for_a_commit_is_calculated_anew_for_the_next(store: Neo4jStore) -> None:
+    await put(store, "one", 1, place=square(0.1))
+    assert await names(store, larger_than(1e6)) == ["one"]
+    assert await names(store, larger_than(1e6)) == ["one"]
+    await put(store, "two", 2, place=square(0.2))
+    assert await names(store, larger_than(1e6)) == ["one", "two"]
+    assert await names(store, larger_than(3e8)) == ["two"]
+
+
+async def test_a_schema_that_another_process_brought_answers_from_then_on(store: Neo4jStore) -> None:
+    await put(store, "one", 1, place=square(0.1))
+    assert await names(store, larger_than(0.0)) == ["one"]
+    async with Neo4jStore(store.url) as other:
+        await other.migrate(schema(prop("owner", Datatype.STRING)))
+        await put(other, "two", 2, owner="市")
+    owner = a.Rows(a.Obj((a.Field("name", a.Leaf(a.Prop("owner"))),)))
+    asked = a.Query((a.Root("it", a.Select(a.Extent("Plot"), owner, order=(a.Order(a.Prop("name")),))),), NOW)
+    assert await names(store, asked) == [None, "市"]
+
+
+async def test_a_count_of_nothing_below_a_row_is_nought(store: Neo4jStore) -> None:
+    """Neo4j gives no row for what aggregates nothing in a subquery below another row."""
+    await put(store, "one", 1)
+    inner = a.Aggregate(
+        a.Self("Plot"), (a.Out("n", "metric", 0), a.Out("most", "metric", 1)), (),
+        (a.Metric(MetricOp.COUNT), a.Metric(MetricOp.MAX, a.Prop("name"))),
+        a.Cmp(Comparison.EQ, a.Prop("name"), a.Const("nobody")),
+    )  # fmt: skip
+    outer = a.Select(a.Extent("Plot"), a.Rows(a.Obj((a.Field("it", inner),))))
+    answer = orjson.loads(await store.execute(a.Query((a.Root("it", outer),), NOW), EVERYTHING))
+    assert answer == {"it": [{"it": [{"n": 0, "most": None}]}]}
+
+
+async def test_nothing_is_selected_below_claims(store: Neo4jStore) -> None:
+    plots = a.Select(a.Extent("Plot"), a.Rows(a.Obj((a.Field("id", a.Leaf(a.Meta(MetaName.ID))),))))
+    claims = a.Select(a.ClaimsOf("Plot"), a.Rows(a.Obj((a.Field("plots", plots),))))
+    outer = a.Select(a.Extent("Plot"), a.Rows(a.Obj((a.Field("claims", claims),))))
+    with pytest.raises(QueryError, match="below claims"):
+        await store.execute(a.Query((a.Root("it", outer),), NOW), EVERYTHING)
