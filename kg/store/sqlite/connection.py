@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 BUSY_MS = 60_000
 """How long a writer waits for another one."""
-_CACHE_KIB = 24_576
-_WRITER_CACHE_KIB = 65_536
+PAGE_BYTES = 8_192
+"""Of new files. Entries of an index that a commit writes lie apart: larger pages are fewer to write, up to a point."""
+# In pages: SQLite reckons what is said in bytes by the size that pages have before the file is read, half of ours.
+_CACHE_PAGES = 3_072
+_WRITER_CACHE_PAGES = 6_144
 """A commit touches a page of each index for nearly every row: pages that do not fit are written several times."""
 _CHECKPOINT_PAGES = 8_000
 """How far the log grows (64 MB) before its pages go into the file. A page that several commits change goes once."""
-PAGE_BYTES = 8_192
-"""Of new files. Entries of an index that a commit writes lie apart: larger pages are fewer to write, up to a point."""
 
 
 def path_of(url: str) -> str:
@@ -45,7 +46,7 @@ def connect(path: str, *, writer: bool = False) -> apsw.Connection:
         db.set_busy_timeout(BUSY_MS)
         # Without it SQLite looks at a LIMIT parameter's value, and prepares the statement again at every binding.
         db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        db.pragma("cache_size", -(_WRITER_CACHE_KIB if writer else _CACHE_KIB))
+        db.pragma("cache_size", _WRITER_CACHE_PAGES if writer else _CACHE_PAGES)
         db.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
         db.pragma("temp_store", 2)
         db.pragma("synchronous", 2)

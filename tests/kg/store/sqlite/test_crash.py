@@ -17,6 +17,7 @@ from kg.errors import StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreReadO
 from kg.model.changes import ChangeSet, Put, RecordKey, Source
 from kg.query.algebra import Cmp, Comparison, Const, Prop
 from kg.store.sqlite import connection
+from kg.store.sqlite.connection import PAGE_BYTES
 from kg.store.sqlite.store import SqliteStore
 from tests.kg.store.sqlite.writing import FIRMS, ask, batch, opened
 
@@ -328,10 +329,13 @@ async def test_missing_folder(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- a damaged file
 
 
+BATCHES = 16
+
+
 async def written(path: Path) -> bytes:
-    """A store of some batches in one file, without a log beside it."""
+    """A store of some batches in one file, which fill its pages, without a log beside it."""
     async with await opened(path) as store:
-        for number in range(4):
+        for number in range(BATCHES):
             await store.commit(batch("a", number))
     assert not log_of(path).exists()
     return path.read_bytes()  # noqa: ASYNC240
@@ -362,9 +366,9 @@ async def notices(path: Path) -> bool:
 async def usable_again(path: Path, good: bytes) -> None:
     put_back(path, good)
     async with await opened(path) as store:
-        assert await whole_batches(store) == [0, 1, 2, 3]
+        assert await whole_batches(store) == list(range(BATCHES))
         assert await store.check() == ()
-        assert (await store.commit(batch("a", 4))).seq == 5
+        assert (await store.commit(batch("a", BATCHES))).seq == BATCHES + 1
 
 
 @pytest.mark.parametrize(
@@ -404,7 +408,7 @@ async def test_truncated(tmp_path: Path, kept: float) -> None:
     await usable_again(path, good)
 
 
-@pytest.mark.parametrize(("size", "times"), [(300, 24), (8192, 12)])
+@pytest.mark.parametrize(("size", "times"), [(300, 24), (2 * PAGE_BYTES, 12)])
 async def test_overwritten(tmp_path: Path, size: int, times: int) -> None:
     """Damage anywhere ends in StoreCorrupt or in findings of `check`, never in another error.
 
@@ -420,5 +424,5 @@ async def test_overwritten(tmp_path: Path, size: int, times: int) -> None:
         bad[at : at + size] = chance.randbytes(size)
         put_back(path, bytes(bad))
         seen += await notices(path)
-    assert seen >= (times if size > 4096 else times // 3)
+    assert seen >= (times if size > PAGE_BYTES else times // 3)
     await usable_again(path, good)
