@@ -24,6 +24,9 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 class BadMoment(QueryError):
     """`word`: which sentence of `api.page.words` says what is wrong."""
 
+    code = "MOMENT_INVALID"
+    about = "A page was asked for a point in time that is none."
+
     def __init__(self, word: str, value: str, today: str) -> None:
         super().__init__("The point in time is not one", field="valid", value=value)
         self.word = word
