@@ -5,6 +5,8 @@ PYTHON ?= python3
 PORT   ?= 8000
 STORE  ?= sqlite:///var/demo.db
 OUT    ?= bench-out
+# The public tables of the learning benchmarks.
+ML_DATA ?= ../shared/data
 # Arguments for pytest, such as TESTS="tests/kg -k interval".
 TESTS  ?=
 # A Neo4j server that runs already, such as bolt://127.0.0.1:7687, instead of one started here. Tests empty it.
@@ -101,9 +103,9 @@ bench: setup ## all benchmarks but the learning ones, results in OUT=bench-out (
 bench-neo4j: setup ## ours on Neo4j beside hand-written Cypher and @neo4j/graphql, results in OUT=bench-out
 	$(BIN)/python benchmarks/bench_neo4j.py --out "$(OUT)" $(if $(BENCH_SMALL),--small)
 
-bench-ml: setup ## the learning benchmarks, results in OUT=bench-out
+bench-ml: setup ## the learning benchmarks from ML_DATA=../shared/data, results in OUT=bench-out (BENCH_SMALL=1: minutes)
 	@mkdir -p "$(OUT)"
-	$(BIN)/python benchmarks/bench_ml.py --out "$(OUT)"
+	$(BIN)/python benchmarks/bench_ml.py --data "$(ML_DATA)" --out "$(OUT)" $(if $(BENCH_SMALL),--small)
 
 soak: setup ## the long tests, for hours rather than minutes
 	$(BIN)/pytest --soak --timeout=0 -m "soak and not neo4j" $(TESTS)

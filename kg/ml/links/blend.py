@@ -97,6 +97,12 @@ class Blend(LinkModel):
         return np.stack([scores, np.log1p(by_rules), (by_rules > 0).astype(np.float32)])
 
     def _score_tails(self, queries: Queries) -> Floats:
+        if self._recurrence is not None and self.embedding is not None:
+            scores = self.embedding.score_tails(queries)
+            scores -= scores.max(axis=1, keepdims=True)
+            scores *= np.float32(self.weights[0])
+            self._recurrence.add_to(scores, queries, self.weights[1:])
+            return scores
         values = self.channels(queries)
         out = values[0] * np.float32(self.weights[0])
         for weight, value in zip(self.weights[1:], values[1:], strict=True):
