@@ -76,7 +76,8 @@ def temporal(name: str, data: Path, out: Path, seeds: int, *, small: bool = Fals
     runs: list[dict[str, Any]] = []
     first: dict[str, Any] = {}
     for seed in range(seeds):
-        model = Blend(BlendSettings(replace(training, seed=seed)))
+        # No walks: rules only explain here.
+        model = Blend(BlendSettings(replace(training, seed=seed), mining=Mining(walks=0)))
         entry, ranks = _run(model, graph, part)
         if model.embedding is not None:
             entry["embedding_alone"] = rank(model.embedding.score_tails, graph, part).summary()

@@ -47,7 +47,11 @@ class BlendSettings:
 
 
 class Blend(LinkModel):
-    """TNTComplEx with recurrence on temporal graphs, ComplEx-N3 with rules on static ones."""
+    """TNTComplEx with recurrence on temporal graphs, ComplEx-N3 with rules on static ones.
+
+    On temporal graphs rules are mined too, but only explain: counts near the moment say more there. Mining of 0 walks
+    leaves them out.
+    """
 
     kind: ClassVar[str] = "blend"
 
@@ -63,7 +67,7 @@ class Blend(LinkModel):
         training = self.blend.training
         self.embedding = TNTComplEx(training) if graph.is_temporal else ComplExN3(training)
         self._recurrence = Recurrence(graph) if graph.is_temporal else None
-        self.rules = None if graph.is_temporal else Rules(self.blend.mining)
+        self.rules = Rules(self.blend.mining)
         return self.embedding
 
     def _fit(self, graph: LinkGraph, progress: Progress, checkpoint: Path | None, /) -> FitReport:

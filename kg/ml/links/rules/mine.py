@@ -6,7 +6,8 @@ IJCAI 2019. Two shapes, with bodies of one to three atoms:
 - cyclic: r(X, Y) <= b1(X, A), b2(A, B), b3(B, Y)
 - acyclic: r(X, c) <= b1(X, A), ..., ending in a constant d or in anything
 
-On a temporal graph every body atom must lie within ``within`` bins of the head's moment.
+On a temporal graph every atom of the body must lie within ``within`` bins of the head's moment. Bodies are then counted
+at moments of their first atom, those that end in a constant at moments of their last.
 """
 
 from collections import Counter
@@ -64,8 +65,7 @@ def mine(graph: LinkGraph, settings: Mining, index: FactIndex | None = None) -> 
     index = index or FactIndex(graph)
     rng = np.random.default_rng(settings.seed)
     rules = _cyclic(index, settings, graph.is_temporal, rng)
-    if not graph.is_temporal:
-        rules += _acyclic(index, settings, rng)
+    rules += _acyclic(index, settings, graph.is_temporal, rng)
     by_head: dict[int, list[Rule]] = {}
     for rule in sorted(rules, key=lambda r: (r.head, -r.confidence, len(r.body), r.body, r.tail or -1, r.end or -1)):
         group = by_head.setdefault(rule.head, [])
@@ -133,7 +133,7 @@ def _near(step: Ints, facts: Ints, within: int) -> NDArray[np.bool_]:
     return np.asarray(np.abs(step[:, MOMENT] - facts[:, MOMENT]) <= within)
 
 
-def _acyclic(index: FactIndex, settings: Mining, rng: np.random.Generator) -> list[Rule]:
+def _acyclic(index: FactIndex, settings: Mining, temporal: bool, rng: np.random.Generator) -> list[Rule]:
     """r(X, c) <= body(X, d) and r(X, c) <= body(X, anything): which X are covered, and of which does r(X, c) hold."""
     seen: Counter[tuple[tuple[int, ...], int, int, int]] = Counter()
     for length in range(1, settings.length + 1):
@@ -144,6 +144,7 @@ def _acyclic(index: FactIndex, settings: Mining, rng: np.random.Generator) -> li
         for _ in range(length):
             step = index.random_step(here, rng)
             keep &= (step[:, TAIL] != facts[:, HEAD]) & (step[:, TAIL] != facts[:, TAIL])
+            keep &= _near(step, facts, settings.within) if temporal else True
             taken.append(step[:, RELATION])
             here = step[:, TAIL]
         for last in (here, np.full(n, -1)):
@@ -157,14 +158,33 @@ def _acyclic(index: FactIndex, settings: Mining, rng: np.random.Generator) -> li
             covers.setdefault((body, end), set()).add((head, tail))
     rules = []
     for (body, end), conclusions in covers.items():
-        starts = covered(index, body, end)
+        if temporal:
+            starts, moments = _covered_at(index, body, end, settings, rng)
+        else:
+            starts, moments = covered(index, body, end), None
         for head, tail in sorted(conclusions):
-            use = starts[starts != tail]
-            support = int(np.count_nonzero(index.holds(use, head, np.full(len(use), tail))))
+            use = np.flatnonzero(starts != tail)
+            at = None if moments is None else moments[use]
+            held = index.holds(starts[use], head, np.full(len(use), tail), at, settings.within)
+            support = int(np.count_nonzero(held))
             rule = _rule(head, body, tail, None if end < 0 else end, support, len(use), settings)
             if rule is not None:
                 rules.append(rule)
     return rules
+
+
+def _covered_at(
+    index: FactIndex, body: tuple[int, ...], end: int, settings: Mining, rng: np.random.Generator
+) -> tuple[Ints, Ints]:
+    """Distinct (entity, moment) near which a walk along ``body`` ends in ``end`` (negative: anywhere), from at most
+    ``starts`` drawn places of the atom that they are counted at."""
+    way = body if end < 0 else tuple(index.inverse(relation) for relation in reversed(body))
+    facts = index.rows[index.rows[:, RELATION] == way[0]]
+    at = np.unique((facts if end < 0 else facts[facts[:, HEAD] == end])[:, [HEAD, MOMENT]], axis=0)
+    at = at[np.sort(rng.permutation(len(at))[: settings.starts])]
+    rows, ends = index.walk(at[:, 0], way, at[:, 1], settings.within)
+    pairs = np.unique(at[rows] if end < 0 else np.column_stack([ends, at[rows, 1]]), axis=0)
+    return pairs[:, 0], pairs[:, 1]
 
 
 def covered(index: FactIndex, body: tuple[int, ...], end: int) -> Ints:

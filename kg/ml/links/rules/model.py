@@ -71,10 +71,14 @@ class Rules(LinkModel):
 
     def _fire(self, rule: Rule, queries: Queries) -> tuple[Ints, Ints]:
         """(row in ``queries``, tail) of what a rule concludes."""
+        temporal = self.graph.is_temporal
         if rule.tail is None:
-            moments = queries.moments if self.graph.is_temporal else None
+            moments = queries.moments if temporal else None
             return self.index.walk(queries.heads, rule.body, moments, self.mining.within)
         rows = np.flatnonzero(self._cover(rule)[queries.heads])
+        if temporal:  # these have such a walk at some moment
+            owner, ends = self.index.walk(queries.heads[rows], rule.body, queries.moments[rows], self.mining.within)
+            rows = rows[np.unique(owner if rule.end is None else owner[ends == rule.end])]
         return rows, np.full(len(rows), rule.tail)
 
     def _cover(self, rule: Rule) -> NDArray[np.bool_]:

@@ -56,6 +56,32 @@ def test_the_named_parts_sum_to_the_score_and_the_blend_beats_its_embedding(mome
     assert rank(model.score_tails, graph, graph.test).mrr >= alone
 
 
+def test_on_a_temporal_graph_rules_explain_but_do_not_score() -> None:
+    graph = toy_graph(moments=9)
+    model, without = Blend(SMALL), Blend(replace(SMALL, mining=Mining(walks=0)))
+    for one in (model, without):
+        one.fit(graph)
+    queries = Queries(np.arange(20), np.arange(20) % 4, np.arange(20) % 9)
+    np.testing.assert_array_equal(model.score_tails(queries), without.score_tails(queries))
+    fact = next(row for row in graph.test.rows.tolist() if row[1] == 0)
+    query = Queries(*(np.array([fact[k]]) for k in (0, 1, 3)))
+    assert model.rules is not None
+    fired = model.rules.explain(query, fact[2])
+    assert fired
+    assert all(f.path[0] == graph.entities[fact[0]] for f in fired)
+    assert without.rules is not None
+    assert not without.rules.explain(query, fact[2])
+
+
+def test_the_sparse_score_is_the_sum_of_the_channels() -> None:
+    graph = toy_graph(moments=9)
+    model = Blend(SMALL)
+    model.fit(graph)
+    queries = Queries(np.arange(20), np.arange(20) % 4, np.arange(20) % 9)
+    by_channel = np.einsum("c,cne->ne", model.weights, model.channels(queries))
+    np.testing.assert_allclose(model.score_tails(queries), by_channel, atol=1e-4)
+
+
 def test_recurrence_counts_by_hand() -> None:
     graph = toy_graph(moments=9)
     names = Recurrence(graph).names
