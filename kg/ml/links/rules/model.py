@@ -75,10 +75,11 @@ class Rules(LinkModel):
         if rule.tail is None:
             moments = queries.moments if temporal else None
             return self.index.walk(queries.heads, rule.body, moments, self.mining.within)
-        rows = np.flatnonzero(self._cover(rule)[queries.heads])
-        if temporal:  # these have such a walk at some moment
-            owner, ends = self.index.walk(queries.heads[rows], rule.body, queries.moments[rows], self.mining.within)
-            rows = rows[np.unique(owner if rule.end is None else owner[ends == rule.end])]
+        if temporal:
+            owner, ends = self.index.walk(queries.heads, rule.body, queries.moments, self.mining.within)
+            rows = np.unique(owner if rule.end is None else owner[ends == rule.end])
+        else:
+            rows = np.flatnonzero(self._cover(rule)[queries.heads])
         return rows, np.full(len(rows), rule.tail)
 
     def _cover(self, rule: Rule) -> NDArray[np.bool_]:

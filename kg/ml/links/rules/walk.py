@@ -38,6 +38,7 @@ class FactIndex:
         triple = (self.rows[:, HEAD] * self.relations + self.rows[:, RELATION]) * self.entities + self.rows[:, TAIL]
         order = np.lexsort((self.rows[:, MOMENT], triple))
         self._triple_keys, self._triple_moments = triple[order], self.rows[order, MOMENT]
+        self._repeats = bool(np.any(self._triple_keys[1:] == self._triple_keys[:-1]))
 
     def inverse(self, relation: int) -> int:
         return relation - self.forward if relation >= self.forward else relation + self.forward
@@ -63,8 +64,8 @@ class FactIndex:
         return np.unique(self.rows[self.rows[:, RELATION] == relation, HEAD])
 
     def follow(self, trails: Trails, relation: int, moments: Ints | None, within: int) -> Trails:
-        """One step on: all facts of ``relation`` from the ends, at most ``within`` bins from each owner's moment (None:
-        any moment), that do not return to an entity already visited."""
+        """One step on: the tails that ``relation`` leads to from the ends, at most ``within`` bins from each owner's
+        moment (None: at any moment), but not back to an entity already visited."""
         keys = trails.ends * self.relations + relation
         counts = self._starts[keys + 1] - self._starts[keys]
         ends = np.cumsum(counts)
@@ -76,6 +77,10 @@ class FactIndex:
         if moments is not None:
             keep &= np.abs(self.rows[fact, MOMENT] - moments[trails.owner[parent]]) <= within
         parent, tails = parent[keep], tails[keep]
+        if self._repeats:
+            # One step for all moments at which a fact holds: else trails grow by the moments at every step.
+            step = np.unique(parent * self.entities + tails)
+            parent, tails = step // self.entities, step % self.entities
         return Trails(trails.owner[parent], np.column_stack([trails.visited[parent], tails]))
 
     def walk(
