@@ -134,18 +134,19 @@ def load(store: SqliteStore, size: Size, batch: int = BATCH, bare: BareWrites | 
         rate(f"entities of version {version + 1}", size.enterprises)
         together[""] += worked
         together[", bare writes"] += written
+        if version or not size.relations:
+            continue
+        # Before the other versions, so that the questions as of an earlier instant find them.
+        rng = random.Random(1)
+        spent = worked = written = 0.0
+        for at in range(0, size.relations, batch):
+            commit([supply(i, size, rng) for i in range(at, min(at + batch, size.relations))], "r")
+            if at // batch % 100 == 99:
+                print(f"relations: {at + batch} in {spent:.0f} s", file=sys.stderr, flush=True)
+        rate("relations", size.relations)
     for what, seconds in together.items():
         if seconds:
             rates[f"entities/s of processor, all versions{what}"] = 3 * size.enterprises / seconds
-    if not size.relations:
-        return rates
-    rng = random.Random(1)
-    spent = worked = written = 0.0
-    for at in range(0, size.relations, batch):
-        commit([supply(i, size, rng) for i in range(at, min(at + batch, size.relations))], "r")
-        if at // batch % 100 == 99:
-            print(f"relations: {at + batch} in {spent:.0f} s", file=sys.stderr, flush=True)
-    rate("relations", size.relations)
     return rates
 
 
@@ -212,8 +213,10 @@ def questions(store: SqliteStore, size: Size, system: int | None) -> list[Questi
         query = a.Query((a.Root("it", action),), now, time_)
         out.append(Question(name, query, f"select '{{\"it\":' || {sql} || '}}'", {**bindings, **more}))
 
+    # Where no index serves, a class of the past is read as a range of rows.
+    all_of_class = f"v.t = {c.t}" if system is None else f"v.row >= {c.t << 40} and v.row < {(c.t + 1) << 40}"
+
     # Pages: one industry, by capital.
-    in_class = f"v.t = {c.t}" if system is None else f"v.row >= {c.t << 40} and v.row < {(c.t + 1) << 40}"
     where = a.And(
         (
             a.Cmp(Comparison.EQ, a.Prop("industry"), a.Const("C07")),
@@ -224,9 +227,7 @@ def questions(store: SqliteStore, size: Size, system: int | None) -> list[Questi
     parts = a.PageOf((a.PageField("totalCount", PagePart.TOTAL), a.PageField("nodes", PagePart.NODES, obj=FIRM)))
     per_page = 50 if size.enterprises >= 20_000 else 5
     deep = per_page * 19 - 1
-    match = (
-        f"from version v where {in_class} and v.{c['industry']} = 'C07' and +v.{c['status']} = 'active' and {seen('v')}"
-    )
+    match = f"from version v where v.t = {c.t} and v.{c['industry']} = 'C07' and +v.{c['status']} = 'active' and {seen('v')}"
     ranked = store_rows(store, f"select v.{c['registeredCapital']}, v.id {match} order by 1 desc, 2", {**bindings})
     total = len(ranked)
     capital, last = ranked[min(deep, total - per_page - 1)]
@@ -277,7 +278,7 @@ def questions(store: SqliteStore, size: Size, system: int | None) -> list[Questi
     top = quoted("v", "name") | {"to": down("e1", "v1", "v", 10, down("e2", "v2", "v1", 5, ""))}
     nested = listed(
         f"select {text(top)} as j "
-        f"from (select v.row as r from version v where {in_class} and v.{c['industry']} = 'C07' and {seen('v')} order by v.id limit 20) p "
+        f"from (select v.row as r from version v where v.t = {c.t} and v.{c['industry']} = 'C07' and {seen('v')} order by v.id limit 20) p "
         "cross join version v on v.row = p.r"
     )
     ask("three levels", first, nested)
@@ -300,7 +301,7 @@ def questions(store: SqliteStore, size: Size, system: int | None) -> list[Questi
     grouped = listed(
         "select '{\"industry\":' || json_quote(g) || ',\"count\":' || n || ',\"capital\":' || s || '}' as j from "
         f"(select v.{c['industry']} as g, count(*) as n, sum(v.{c['registeredCapital']}) as s from version v "
-        f"where {in_class} and {seen('v')} group by 1) order by g"
+        f"where {all_of_class} and {seen('v')} group by 1) order by g"
     )
     ask("group by", group, grouped)
 
@@ -364,9 +365,18 @@ def questions(store: SqliteStore, size: Size, system: int | None) -> list[Questi
         "near", a.Select(a.Extent("Enterprise"), a.Rows(placed), a.Near("location", x, y, radius), (a.Order(far),)),
         near, **space, dx=radius / 111_195 / 0.85 + 1e-4, dy=radius / 111_195 + 1e-4,
     )  # fmt: skip
-    nearest = listed(
-        f"select {shown} as j from (select v.row as r, v.id as id, {metres} as d from version v where {in_class} and {seen('v')} "
-        "order by d nulls last, id limit 10) p cross join version v on v.row = p.r order by p.d, p.id"
+    # Rings that double until ten are inside; then those of the last one, in order.
+    ring = (
+        f"box_{g} b cross join version v on v.row = b.row where west <= :x + {{r}} / 94500.0 and east >= :x - {{r}} / 94500.0 "
+        f"and south <= :y + {{r}} / 111000.0 and north >= :y - {{r}} / 111000.0 and v.t = {c.t} and {seen('v')}"
+    )
+    inside = f"(select count(*) from (select 1 from {ring.format(r='(k.r * 2)')} and {metres} <= k.r * 2 limit 10))"
+    nearest = (
+        "(with recursive k(r, n) as (select 250.0, 0 union all "
+        f"select k.r * 2, {inside} from k where k.n < 10 and k.r < 100000.0), f as materialized (select max(r) as r from k) "
+        f"select '[' || coalesce(group_concat(j), '') || ']' from (select {shown} as j from "
+        f"(select v.row as r, v.id as id, {metres} as d from f cross join {ring.format(r='f.r')} order by d, id limit 10) p "
+        "cross join version v on v.row = p.r order by p.d, p.id))"
     )
     ask(
         "k-nearest",
