@@ -132,9 +132,24 @@ def conversions(history: Sequence[Schema], new: Schema) -> dict[tuple[str, str],
         for declared in now.properties:
             before = _last(history, owner, declared.name)
             found = None if before is None else conversion(owner, before, declared)
+            if before is not None and declared.scheme and declared.scheme != before.scheme:
+                found = _identified(new, before, declared, found)
             if found is not None:
                 out[owner, declared.name] = found
     return out
+
+
+def _identified(schema: Schema, old: Property, new: Property, found: Conversion | None) -> Conversion:
+    """Values are identifiers now: a load would refuse those that fail the scheme's check, or write them otherwise."""
+    read = reader(replace(new, many=False), schema.schemes[new.scheme], None, None)
+
+    def one(value: Any) -> Any:
+        out = found._one(value) if found is not None else value  # noqa: SLF001 - of the same class
+        if read(out) != out:
+            raise Lossy(value)
+        return out
+
+    return Conversion(old, new, found is not None and found.moves, one)
 
 
 def _owners(schema: Schema) -> Iterator[tuple[str, EntityClass | Relation]]:

@@ -5,6 +5,7 @@ It answers queries by the interpreter, that is, by the meaning of the algebra it
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from dataclasses import replace
@@ -49,8 +50,11 @@ class MemoryStore(Store):
         if schema.hash == self.schema.hash:
             return ()
         from kg.store.evolve import convert_tables
+        from kg.store.rescheme import rescheme_tables, reschemed
 
-        done = convert_tables(self.tables, self.schema, schema)
+        tables = copy.deepcopy(self.tables) if reschemed(self.schema, schema) else self.tables
+        done = convert_tables(tables, self.schema, schema) + rescheme_tables(tables, self.schema, schema)
+        self.tables = tables
         self.tables.earlier.append(self.schema)
         self.schema = schema
         self._check = shape_check(schema, self.tables.earlier)

@@ -473,6 +473,22 @@ class StoreContract:
         assert [r["name"] for r in await self._firms(store, cell=3)] == ["B"]
         assert await self._firms(store, cell=1) == []
 
+    async def test_who_holds_an_identifier_above_the_writer_is_not_told(self, store: Store) -> None:
+        """An error would tell: the writer's level has two entities, readers who see both hold them for one."""
+        other = await self.make(FIRM_SCHEMA)
+        await commit(store, firm("a/1", name="A"))
+        await commit(store, firm("a/1", name="A", uscc="U1", level=2))
+        await commit(other, firm("a/1", name="A"))
+        told = [await commit(one, firm("b/7", name="B", uscc="U1")) for one in (store, other)]
+        assert [r.outcomes for r in told] == ["l", "l"]
+        assert told[0].entities == told[1].entities
+        assert await state(store, LOW) == await state(other, LOW)
+        assert len(await self._firms(store, LOW)) == 2
+        assert len(await self._firms(store, ALL)) == 1
+        with pytest.raises(IdentityConflict):  # whoever sees both is told
+            await commit(other, firm("a/1", name="A", uscc="U1", level=2))
+        await other.close()
+
     async def test_what_higher_levels_made_of_a_record_is_unknown_below(self, store: Store) -> None:
         """Merged by hidden knowledge before the record is first seen at a lower level: there it is what it would be."""
         plain = await self.make(FIRM_SCHEMA)

@@ -12,7 +12,7 @@ from kg.model.resolve import Claim, Rank, rank, same_version, valid_key, version
 from kg.model.rows import IdentifierRow, RecordRow, VersionRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kg.model.changes import RecordKey
     from kg.store.commit.rows import Delta
@@ -65,7 +65,7 @@ class Entities:
             claims = self._claims(entity)
             rows = versions(entity, claims, w.schema) if claims else []
             self.new[entity] = rows
-            self.new_identifiers[entity] = self._identifiers(entity, rows)
+            self.new_identifiers[entity] = identifier_rows(entity, rows, w.schemes)
 
     def _claims(self, entity: str) -> list[Claim]:
         w = self.w
@@ -92,37 +92,13 @@ class Entities:
                     )  # fmt: skip
         return out
 
-    def _identifiers(self, entity: str, rows: list[VersionRow]) -> list[IdentifierRow]:
-        schemes = self.w.schemes
-        if len(rows) == 1:
-            row = rows[0]
-            return [
-                IdentifierRow(scheme, str(one), entity, row.valid_from, row.valid_to, row.level_from, row.level_to)
-                for name, scheme in schemes[row.cls]
-                if (value := row.properties.get(name)) is not None
-                for one in (value if isinstance(value, tuple) else (value,))
-            ]
-        held: dict[tuple[str, str, int, int], list[Interval]] = {}
-        for row in rows:
-            for name, scheme in schemes[row.cls]:
-                value = row.properties.get(name)
-                if value is None:
-                    continue
-                for one in value if isinstance(value, tuple) else (value,):
-                    slot = held.setdefault((scheme, str(one), row.level_from, row.level_to), [])
-                    slot.append(row.valid)
-        return [
-            IdentifierRow(scheme, value, entity, valid.start, valid.end, low, high)
-            for (scheme, value, low, high), intervals in held.items()
-            for valid in union(intervals)
-        ]
-
     # ------------------------------------------------------------ uniqueness
 
     def collisions(self) -> list[tuple[str, str, int]]:
         """(survivor, loser, level) to merge, for values that meet only above what the other's readers see.
 
-        Raises IdentityConflict for values that two entities hold in sight of the same writer.
+        Also above what the writer sees: an error would tell it that somebody hidden holds the value. Raises
+        IdentityConflict for values that two entities hold in the writer's sight.
         """
         w = self.w
         if self.new_identifiers.keys() <= self.done:
@@ -155,7 +131,7 @@ class Entities:
         low = met.level_from
         lowest = {entity: self._lowest(entity) for entity in pair}
         survivor, loser = sorted(pair, key=lambda e: (lowest[e], e))
-        if low > lowest[survivor] and lowest[loser] >= low:
+        if low > self.w.sight or (low > lowest[survivor] and lowest[loser] >= low):
             return survivor, loser, low
         raise IdentityConflict(
             f"Identifier {met.scheme} {met.value} would belong to two entities, {survivor} and {loser}, at one time",
@@ -220,7 +196,7 @@ class Entities:
             held = self.new_identifiers[entity]
             before = self.old_identifiers.get(entity, [])
             if held or before:
-                delta.identifiers.take(difference(before, held, system, _identifier_key, _always))
+                delta.identifiers.take(difference(before, held, system, identifier_key, always))
 
     def _write_fresh(self, entity: str, row: VersionRow, delta: Delta, system: int) -> None:
         """The common case: an entity of which nothing was stored, with one version."""
@@ -251,8 +227,36 @@ class Entities:
                 rows[0].system_from = system
                 delta.records.insert.append(rows[0])
                 continue
-            changed = difference(stored or [], [replace(row) for row in rows], system, _record_key, _always)
+            changed = difference(stored or [], [replace(row) for row in rows], system, _record_key, always)
             delta.records.take(changed)
+
+
+def identifier_rows(
+    entity: str, rows: Sequence[VersionRow], schemes: Mapping[str, tuple[tuple[str, str], ...]]
+) -> list[IdentifierRow]:
+    """What an entity's rows of one system instant identify it by. `schemes`: by class, (property, scheme) of each."""
+    if len(rows) == 1:
+        row = rows[0]
+        return [
+            IdentifierRow(scheme, str(one), entity, row.valid_from, row.valid_to, row.level_from, row.level_to)
+            for name, scheme in schemes[row.cls]
+            if (value := row.properties.get(name)) is not None
+            for one in (value if isinstance(value, tuple) else (value,))
+        ]
+    held: dict[tuple[str, str, int, int], list[Interval]] = {}
+    for row in rows:
+        for name, scheme in schemes[row.cls]:
+            value = row.properties.get(name)
+            if value is None:
+                continue
+            for one in value if isinstance(value, tuple) else (value,):
+                slot = held.setdefault((scheme, str(one), row.level_from, row.level_to), [])
+                slot.append(row.valid)
+    return [
+        IdentifierRow(scheme, value, entity, valid.start, valid.end, low, high)
+        for (scheme, value, low, high), intervals in held.items()
+        for valid in union(intervals)
+    ]
 
 
 def moved(rows: list[RecordRow], level: int, entity: str) -> list[RecordRow]:
@@ -290,7 +294,8 @@ def _meet(a: IdentifierRow, b: IdentifierRow) -> bool:
     )
 
 
-def _identifier_key(row: IdentifierRow) -> tuple[str, str, int, int]:
+def identifier_key(row: IdentifierRow) -> tuple[str, str, int, int]:
+    """Which identifier rows are one, levels aside."""
     return row.scheme, row.value, row.valid_from, row.valid_to
 
 
@@ -298,5 +303,6 @@ def _record_key(row: RecordRow) -> tuple[str, str]:
     return row.home, row.entity
 
 
-def _always(_a: object, _b: object) -> bool:
+def always(_a: object, _b: object) -> bool:
+    """Rows of one key say the same."""
     return True

@@ -74,6 +74,7 @@ def _plan(
     statements.prefetch(change_set.changes)
     entities = Entities(working, check)
     _rerank(working)
+    working.sight = _sight(change_set, statements)
     delta = Delta(system, sources=working.new_sources)
     alone = Plain(change_set.changes, statements, entities, delta) if plain else None
     outcomes: list[str] = []
@@ -120,6 +121,18 @@ def _plan(
         clipped=tuple(clipped),
     )
     return delta
+
+
+def _sight(change_set: ChangeSet, statements: Statements) -> int:
+    """The highest level that the writer is known to see: of what it says, or all where it takes back or ranks anew."""
+    if statements.w.reranked:
+        return OPEN
+    levels = [-1]
+    for change in change_set.changes:
+        if isinstance(change, Retract):
+            return OPEN
+        levels.append(change.level if isinstance(change, Merge | Split) else statements.level_of(change))
+    return max(levels)
 
 
 _entity = attrgetter("entity")

@@ -91,9 +91,9 @@ class Statements:
                     pairs.add((change.relation, ends[0], ends[1]))
         self.w.fetch_pairs(pairs)
 
-    def level_of(self, change: Put | Relate) -> int:
-        """The level of what a change claims."""
-        return self._level(change.record.source if isinstance(change, Put) else change.source, change.level)
+    def level_of(self, change: Put | End | Relate | Unrelate) -> int:
+        """The level of what a change claims or takes back."""
+        return self._level(change.record.source if isinstance(change, Put | End) else change.source, change.level)
 
     def _level(self, source: str, level: int | None) -> int:
         return level if level is not None else self.w.source(source).level

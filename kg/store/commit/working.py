@@ -97,6 +97,7 @@ class Working:
         self.schema = schema
         self.reading = reading
         self.run = run
+        self.sight = OPEN  # the highest level that the writer is known to see
         self.sources: dict[str, Source] = dict(reading.sources())
         self.new_sources: list[Source] = []
         self.reranked: list[str] = []

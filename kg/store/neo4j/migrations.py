@@ -19,13 +19,16 @@ from kg.store.neo4j import layout as names
 from kg.store.neo4j import values
 from kg.store.neo4j.commit import publish, turn
 from kg.store.neo4j.layout import Layout, quoted
-from kg.store.neo4j.writer import BATCH
+from kg.store.neo4j.writer import BATCH, Writer
+from kg.store.rescheme import identifiers_ever, refuse_shared, reschemed, schemes_of, shared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kg.model.rows import VersionRow
     from kg.schema.types import Schema
     from kg.store.evolve import Conversion
+    from kg.store.neo4j.commit import Turn
     from kg.store.neo4j.connection import Link
     from kg.store.neo4j.reading import Work
 
@@ -114,6 +117,7 @@ async def migrate(link: Link, schema: Schema, *, restoring: bool = False) -> tup
         if known:
             done += _news(known[-1], schema)
             done += await Evolution(mine.work, layout).run()
+            done += await _identify(mine, layout)
         mine.ticks.schema += 1
         await mine.work.rows(
             f"CREATE (s:`{names.SCHEMA}` {{ordinal: $ordinal, hash: $hash, json: $json}})",
@@ -122,6 +126,32 @@ async def migrate(link: Link, schema: Schema, *, restoring: bool = False) -> tup
         await mine.commit(attempt=mine.ticks.attempt, visible=True, rewriting=bool(known))
     await publish(link, mine.ticks)
     return (*done, f"schema {schema.hash[:12]}: stored")
+
+
+async def _identify(mine: Turn, layout: Layout) -> list[str]:
+    """Identifier rows of entities of the classes whose identifiers are others now. SchemaError where two would hold one
+    at one point."""
+    classes, schemes = reschemed(layout.earlier[-1], layout.schema), schemes_of(layout.schema)
+    if not classes:
+        return []
+    found: dict[str, list[VersionRow]] = defaultdict(list)
+    for (state,) in await mine.work.rows(
+        f"MATCH (e:`{names.ENTITY}`)-[:`{names.HAS_STATE}`]->(m) WHERE m.class IN $classes WITH DISTINCT e "
+        f"MATCH (e)-[:`{names.HAS_STATE}`]->(n) RETURN properties(n)",
+        classes=list(classes),
+    ):
+        found[state["id"]].append(values.version_of(state))
+    await mine.work.rows(
+        f"MATCH (n:`{names.IDENTIFIER}`) WHERE n.entity IN $entities DETACH DELETE n", entities=list(found)
+    )
+    rows = [row for entity, held in found.items() for row in identifiers_ever(entity, held, schemes)]
+    await Writer(mine.work, values.Shapes(layout), mine.ticks).identifiers(rows)
+    gained = sorted({scheme for name in classes for _, scheme in schemes[name]})
+    all_held = await mine.work.rows(
+        f"MATCH (n:`{names.IDENTIFIER}`) WHERE n.scheme IN $gained RETURN properties(n)", gained=gained
+    )
+    refuse_shared(layout.schema, shared(values.identifier_row(n) for (n,) in all_held))
+    return [f"{name}: identifiers made again" for name in classes]
 
 
 def _news(before: Schema, schema: Schema) -> list[str]:

@@ -7,23 +7,30 @@ values converted where every one converts without loss, and the conversion is wr
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import StoreCorrupt
 from kg.model.intervals import OPEN
 from kg.schema import serialise
 from kg.store.evolve import Lossy, conversions, refused
+from kg.store.rescheme import identifiers_ever, refuse_shared, reschemed, schemes_of
 from kg.store.sqlite import ddl, words
 from kg.store.sqlite.layout import ROW_BITS, grow, read, stored_schemas
+from kg.store.sqlite.names import Names, keys_json
+from kg.store.sqlite.reading import RowReader
 from kg.store.sqlite.values import decoder, encoder, properties_of, properties_text
 from kg.store.sqlite.writer import Writers
 
 if TYPE_CHECKING:
     import apsw
 
+    from kg.model.rows import VersionRow
     from kg.schema.types import Schema
     from kg.store.evolve import Conversion
     from kg.store.sqlite.layout import Kind, Layout, Slot
+
+_BATCH = 5_000
 
 
 def is_store(db: apsw.Connection) -> bool:
@@ -89,6 +96,7 @@ def migrate(db: apsw.Connection, schema: Schema) -> tuple[str, ...]:
     done += _index(db, layout, schema)
     if before is not None:
         done += _convert(db, layout, schema, stored_schemas(db))
+        done += _identify(db, layout, before, schema)
         done += _refill_words(db, layout, before, schema)
         done += _gone(before, schema)
     _views(db, layout, schema)
@@ -242,6 +250,52 @@ def _refill_words(db: apsw.Connection, layout: Layout, before: Schema, schema: S
             words.make_again(db, writers, entities)
             done.append(f"{name}: search index made again")
     return done
+
+
+def _identify(db: apsw.Connection, layout: Layout, before: Schema, schema: Schema) -> list[str]:
+    """Identifier rows of entities of the classes whose identifiers are others now. SchemaError where two would hold one
+    at one point; the transaction is given up then."""
+    classes = reschemed(before, schema)
+    entities: set[int] = set()
+    for name in classes:
+        low = layout.types[name] << ROW_BITS
+        entities.update(
+            entity
+            for (entity,) in db.execute(
+                "select distinct entity from version where row >= ? and row < ?", (low, low + (1 << ROW_BITS))
+            )
+        )
+    reader, schemes, todo = RowReader(db, layout, schema, Names(db)), schemes_of(schema), sorted(entities)
+    for at in range(0, len(todo), _BATCH):
+        rows: dict[int, list[VersionRow]] = defaultdict(list)
+        for entity, *row in db.execute(
+            f"select v.entity, {reader.version_columns()} from json_each(?) j "
+            "cross join version v on v.entity = j.value",
+            (keys_json(todo[at : at + _BATCH]),),
+        ):
+            rows[entity].append(reader.version(tuple(row)))
+        db.executemany("delete from identifier where entity = ?", [(entity,) for entity in rows])
+        db.executemany(
+            "insert into identifier (scheme, value, entity, vf, vt, lf, lt, sf, st) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (i.scheme, i.value, entity, i.valid_from, i.valid_to, i.level_from, i.level_to, i.system_from,
+                 i.system_to)
+                for entity, held in rows.items()
+                for i in identifiers_ever(held[0].entity, held, schemes)
+            ],
+        )  # fmt: skip
+    if entities:
+        gained = sorted({scheme for name in classes for _, scheme in schemes[name]})
+        refuse_shared(schema, db.execute(_SHARED, (keys_json(gained),)))
+    return [f"{name}: identifiers made again" for name in classes]
+
+
+_SHARED = (
+    "select distinct a.scheme, a.value, x.id, y.id from json_each(?) j cross join identifier a on a.scheme = j.value "
+    "cross join identifier b on b.scheme = a.scheme and b.value = a.value and b.entity > a.entity "
+    "and a.vf < b.vt and b.vf < a.vt and a.sf < b.st and b.sf < a.st and a.lf < b.lt and b.lf < a.lt "
+    "cross join entity x on x.key = a.entity cross join entity y on y.key = b.entity"
+)
 
 
 # ---------------------------------------------------------------- views for people

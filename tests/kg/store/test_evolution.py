@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,12 @@ from kg.query.algebra import (
     Time,
 )
 from kg.query.secure import Scope
-from kg.schema.types import Datatype, Property, Schema
+from kg.schema.types import Datatype, Property, Schema, Scheme
+from kg.store.archive import read_archive
 from kg.store.base import EraseRequest, Store
 from kg.store.memory import MemoryStore
 from kg.store.sqlite.store import SqliteStore
-from kg.testing.schemas import ClassSpec, RelationSpec, build_schema, prop
+from kg.testing.schemas import PLOT_NUMBER, ClassSpec, RelationSpec, build_schema, prop
 
 pytestmark = pytest.mark.anyio
 NOW = 1_800_000_000_000_000
@@ -397,3 +399,67 @@ async def test_conversions(make: Open, before: Property, stored: Any, after: Pro
     assert str(row["x"]) == str(reads)
     where = Cmp(Comparison.IS_NULL, Prop("x"), Const(False))
     assert len(await ask(store, Select(Extent("Firm"), Rows(leaves("x")), where=where))) == 1
+
+
+# ---------------------------------------------------------------- a property becomes an identifier
+
+
+def plotted(scheme: str, *schemes: Scheme) -> Schema:
+    name = prop("name", Datatype.STRING, indexed=True)
+    plot = replace(prop("plot", Datatype.STRING), scheme=scheme)
+    classes = (ClassSpec("Thing", "事物", (), (name,)), ClassSpec("Firm", "企业", properties=(plot,)))
+    return build_schema(classes=classes, schemes=schemes)
+
+
+PLAIN, IDENTIFIED = plotted(""), plotted("plotNumber", PLOT_NUMBER)
+PLOTS: tuple[tuple[Put, ...], ...] = (
+    (firm("1", name="One", plot="A-01"), firm("2", name="Two", plot="B-02"), firm("3", name="Three")),
+    (firm("1", Interval(HALF), name="One", plot="A-11"), firm("2", Interval(HALF), name="Two", plot="B-02")),
+    (replace(firm("1", name="One", plot="A-99"), level=2), firm("3", Interval(HALF), name="Three", plot="B-03")),
+)  # fmt: skip
+
+
+async def identifiers(store: Store, folder: Path) -> set[tuple[Any, ...]]:
+    """All rows, superseded ones too, with names for entities."""
+    path = folder / f"{id(store)}.zip"
+    await store.backup(path)
+    _, tables = read_archive(path)
+    path.unlink()
+    names = {row.entity: str(row.properties["name"]) for row in tables.versions.values()}
+    rows = [replace(row, entity=names[row.entity], row=0) for row in tables.identifiers.values()]
+    return {astuple(row) for row in rows}
+
+
+async def test_stored_values_of_a_property_that_gains_a_scheme_are_identifiers(make: Open, tmp_path: Path) -> None:
+    store, fresh = await make(PLAIN), await make(IDENTIFIED)
+    for number, changes in enumerate(PLOTS):
+        for one in (store, fresh):
+            await one.commit(ChangeSet(changes, sources=(Source("a"),)), now=NOW + number)
+    assert await identifiers(store, tmp_path) == set()
+    assert "Firm: identifiers made again" in await store.migrate(IDENTIFIED)
+    found = await identifiers(store, tmp_path)
+    assert found == await identifiers(fresh, tmp_path)
+    assert len(found) > 5
+    same = Put(RecordKey("b", "x"), "Firm", {"name": "Two", "plot": "B-02"})
+    for one in (store, fresh):
+        receipt = await one.commit(ChangeSet((same,), sources=(Source("b"),)), now=NOW + 10)
+        assert (receipt.merged, receipt.loaded) == (1, 0)
+    assert await identifiers(store, tmp_path) == await identifiers(fresh, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("plots", "named"),
+    [(("A-01", "no plot"), ["'no plot'"]), (("A-01", "b-02"), ["'b-02'"]), (("A-01", "A-01"), ["plotNumber A-01"])],
+)
+async def test_values_that_cannot_identify_are_named(make: Open, plots: tuple[str, ...], named: list[str]) -> None:
+    """Not in the scheme's form, not as a load would write it, or of two entities."""
+    store = await make(PLAIN)
+    puts = tuple(firm(str(n), name=f"F{n}", plot=plot) for n, plot in enumerate(plots))
+    await store.commit(ChangeSet(puts, sources=(Source("a"),)), now=NOW)
+    with pytest.raises(SchemaError) as caught:
+        await store.migrate(IDENTIFIED)
+    assert all(name in str(caught.value) for name in named)
+    assert caught.value.remedy
+    rows = await ask(store, Select(Extent("Firm"), Rows(leaves("plot")), order=(Order(Prop("name")),)))
+    assert [row["plot"] for row in rows] == list(plots)
+    assert (await store.commit(ChangeSet(puts), now=NOW + 1)).unchanged == 2
