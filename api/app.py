@@ -100,7 +100,7 @@ def create_app(
     ]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Headers, loopback_only=settings.demo)],
+        middleware=[Middleware(Headers, store=store, loopback_only=settings.demo)],
         exception_handlers={404: pages.not_found},
         lifespan=lifespan,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -9,16 +10,22 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 
 from api.auth.grants import OPEN
-from kg.errors import AccessDenied, JingweiError, ScopeDenied
+from kg.errors import AccessDenied, JingweiError, QueryError, ScopeDenied
 from kg.settings import is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from api.auth.grants import Grant, Grants
     from kg.settings import Settings
+    from kg.store.base import Store
 
+RETRY_SECONDS: Final = "5"
+"""When to send again a request that the store could not answer."""
+_BOOKMARK: Final = b"jingwei-bookmark"
 _POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; font-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -48,20 +55,22 @@ class Guard:
 
     def refusal(self, error: JingweiError) -> Response:
         """401, or 403 where the caller is known."""
-        body = orjson.dumps({"errors": [{"message": str(error), "extensions": error.as_dict()}]})
-        status = 403 if isinstance(error, ScopeDenied) else 401
-        headers = {"WWW-Authenticate": 'Bearer realm="jingwei"'} if status == 401 else {}
-        return Response(body, status, headers, media_type="application/json")
+        refused = _refusal(error, 403 if isinstance(error, ScopeDenied) else 401)
+        if refused.status_code == 401:
+            refused.headers["WWW-Authenticate"] = 'Bearer realm="jingwei"'
+        return refused
 
 
 class Headers:
-    """Adds security headers. `loopback_only`: refuses requests that were made under another host's name.
+    """Adds security headers, and hands bookmarks of the store in and out. `loopback_only`: refuses requests that were
+    made under another host's name.
 
     A page from elsewhere could otherwise point a name of its own at this machine and read the open demo through it.
     """
 
-    def __init__(self, app: ASGIApp, *, loopback_only: bool) -> None:
+    def __init__(self, app: ASGIApp, *, store: Store, loopback_only: bool) -> None:
         self.app = app
+        self.store = store
         self.loopback_only = loopback_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,9 +82,22 @@ class Headers:
             await refusal(scope, receive, send)
             return
 
+        with ExitStack() as stack:
+            try:
+                seen = stack.enter_context(self.store.since(_header(scope, _BOOKMARK)))
+            except QueryError as error:
+                await _refusal(error, 400)(scope, receive, send)
+                return
+            await self.app(scope, receive, self._sending(scope, send, seen))
+
+    def _sending(self, scope: Scope, send: Send, seen: Callable[[], str]) -> Send:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if bookmark := seen():
+                    headers["Jingwei-Bookmark"] = bookmark
+                if message["status"] == 503:
+                    headers["Retry-After"] = RETRY_SECONDS
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
                 if headers.get("content-type", "").startswith("text/html"):
@@ -86,9 +108,18 @@ class Headers:
                     headers.setdefault("Cache-Control", "no-cache" if asset else "no-store")
             await send(message)
 
-        await self.app(scope, receive, sending)
+        return sending
 
     def _local(self, scope: Scope) -> bool:
-        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        host = _header(scope, b"host")
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         return is_loopback(name)
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((value.decode("latin-1") for given, value in scope["headers"] if given == name), "")
+
+
+def _refusal(error: JingweiError, status: int) -> Response:
+    body = orjson.dumps({"errors": [{"message": str(error), "extensions": error.as_dict()}]})
+    return Response(body, status, media_type="application/json")

@@ -76,8 +76,8 @@ class GraphQLRoute:
             self._record(request, grant, operation, answer, started)
         if isinstance(parsed, list):
             body = b"[" + b",".join(answer.body for answer in answers) + b"]"
-            return _response(request, body, ran=all(answer.ran for answer in answers))
-        return _response(request, answers[0].body, ran=answers[0].ran)
+            return _response(request, body, answers)
+        return _response(request, answers[0].body, answers)
 
     async def get(self, request: Request) -> Response:
         """The GraphiQL page for a browser, else an operation from `query`, `variables` and `operationName`."""
@@ -99,7 +99,7 @@ class GraphQLRoute:
             return self._refuse(request, grant, 400, error, started)
         answer = await self.engine.answer(operation, grant.scope)
         self._record(request, grant, operation, answer, started)
-        return _response(request, answer.body, ran=answer.ran)
+        return _response(request, answer.body, [answer])
 
     # ------------------------------------------------------------ the request
 
@@ -204,11 +204,15 @@ def _header_time(request: Request) -> Time:
     return engines.LATEST if text is None else Time(*parse_as_of_header(text))
 
 
-def _response(request: Request, body: bytes, *, ran: bool) -> Response:
-    """As GraphQL over HTTP has it: plain JSON is always 200, its own media type says 400 for what was not run."""
-    if _RESPONSE_JSON in request.headers.get("accept", ""):
-        return Response(body, 200 if ran else 400, media_type=_RESPONSE_JSON)
-    return Response(body, media_type=_JSON)
+def _response(request: Request, body: bytes, answers: list[Answer]) -> Response:
+    """As GraphQL over HTTP has it: plain JSON is 200, its own media type says 400 for what was not run. Where the store
+    could not answer one of the operations, 503 says so to what stands between, which can send them again."""
+    own = _RESPONSE_JSON in request.headers.get("accept", "")
+    if any(answer.away for answer in answers):
+        status = 503
+    else:
+        status = 200 if not own or all(answer.ran for answer in answers) else 400
+    return Response(body, status, media_type=_RESPONSE_JSON if own else _JSON)
 
 
 __all__ = ["AS_OF_HEADER", "GraphQLRoute"]

@@ -124,30 +124,32 @@ def load(
         with rows_read(name) as told:
             return await prepared.run(opened_store, now=now(), progress=told)
 
+    async def one(file: Path, opened_store: Store, bookmark: Callable[[], str]) -> int:
+        table = open_table(file, OpenOptions(encoding, separator, layer), format_name=format_name)
+        prepared = await prepare(table, opened_store)
+        before = (await opened_store.clock()).system
+        try:
+            receipt = await once(prepared, opened_store, file.name)
+        except LoadError as error:
+            if error.field != "--allow-ending" or not sys.stdin.isatty():
+                raise
+            typer.confirm(f"{error.message}. End them?", abort=True)
+            prepared = Load(table, opened_store.schema, replace(prepared.options, allow_ending=1.0))
+            receipt = await once(prepared, opened_store, file.name)
+        changed = receipt.loaded + receipt.merged > 0 and not dry_run
+        found = await made_by(opened_store, before, prepared.touched(), now=now()) if changed else (0, 0)
+        if json:
+            left: dict[str, object] = {"proposals": found[0], "conflicts": found[1], "notes": prepared.notes}
+            seen = bookmark()
+            show({"file": str(file), **receipt_json(receipt), **left, **({"bookmark": seen} if seen else {})})
+        else:
+            _tell(str(file), receipt, prepared.notes, prepared.rejects_path, found)
+        return receipt.rejected
+
     async def work() -> int:
-        rejected = 0
         async with opened(settings, create=True) as opened_store:
-            for file in files:
-                table = open_table(file, OpenOptions(encoding, separator, layer), format_name=format_name)
-                prepared = await prepare(table, opened_store)
-                before = (await opened_store.clock()).system
-                try:
-                    receipt = await once(prepared, opened_store, file.name)
-                except LoadError as error:
-                    if error.field != "--allow-ending" or not sys.stdin.isatty():
-                        raise
-                    typer.confirm(f"{error.message}. End them?", abort=True)
-                    prepared = Load(table, opened_store.schema, replace(prepared.options, allow_ending=1.0))
-                    receipt = await once(prepared, opened_store, file.name)
-                changed = receipt.loaded + receipt.merged > 0 and not dry_run
-                found = await made_by(opened_store, before, prepared.touched(), now=now()) if changed else (0, 0)
-                rejected += receipt.rejected
-                if json:
-                    left = {"proposals": found[0], "conflicts": found[1], "notes": prepared.notes}
-                    show({"file": str(file), **receipt_json(receipt), **left})
-                else:
-                    _tell(str(file), receipt, prepared.notes, prepared.rejects_path, found)
-        return rejected
+            with opened_store.since("") as bookmark:
+                return sum([await one(file, opened_store, bookmark) for file in files])
 
     if run(work()):
         raise typer.Exit(1)

@@ -16,7 +16,7 @@ from api.graphql.introspect import ROOTS, Introspector
 from api.graphql.learned import ask, learned_roots
 from api.graphql.operation import Document, Documents, RequestRefused, TextLimits
 from api.learning.serving import Asking, Learned
-from kg.errors import JingweiError, LimitExceeded
+from kg.errors import JingweiError, LimitExceeded, StoreError
 from kg.query.algebra import Fixed, Root, Select, Time
 from kg.query.cursor import CursorCodec, Token, binding
 from kg.query.secure import PUBLIC
@@ -53,11 +53,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The response's JSON. `ran`: the operation was executed, if not always well; False: it was refused."""
+    """The response's JSON. `ran`: the operation was executed, if not always well; False: it was refused.
+
+    `away`: the store could not answer, and may answer the same request later.
+    """
 
     body: bytes
     ran: bool
     errors: int = 0
+    away: bool = False
 
 
 class Engine:
@@ -103,6 +107,8 @@ class Engine:
             return await self._plainly(request, compiled, data) if plain else _told(compiled, data)
         except RequestRefused as refusal:
             return _failed(refusal.errors, ran=False)
+        except StoreError as error:
+            return _failed([GraphQLError(str(error), original_error=error)], ran=True, away=True)
         except JingweiError as error:
             return _failed([GraphQLError(str(error), original_error=error)], ran=not isinstance(error, LimitExceeded))
         except RecursionError:
@@ -271,7 +277,7 @@ def _unexpected(error: BaseException) -> GraphQLError:
     )
 
 
-def _failed(errors: list[GraphQLError], *, ran: bool) -> Answer:
+def _failed(errors: list[GraphQLError], *, ran: bool, away: bool = False) -> Answer:
     told = [formatted(error) for error in errors]
     body: dict[str, Any] = {"data": None, "errors": told} if ran else {"errors": told}
-    return Answer(orjson.dumps(body), ran=ran, errors=len(errors))
+    return Answer(orjson.dumps(body), ran=ran, errors=len(errors), away=away)

@@ -187,3 +187,29 @@ async def test_a_store_that_fails_shows_in_health(client: Client, monkeypatch: p
     monkeypatch.setattr(MemoryStore, "clock", corrupt)
     answer = await (await client()).get("/healthz")
     assert (answer.status_code, answer.json()) == (503, {"status": "failing", "code": "STORE_CORRUPT"})
+
+
+@pytest.mark.parametrize("batch", [False, True])
+async def test_a_store_that_is_away_is_a_503_that_says_when_to_come_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch, batch: bool
+) -> None:
+    from kg.errors import StoreUnavailable
+
+    async def away(*_: object) -> bytes:
+        raise StoreUnavailable("The server cannot be reached", remedy="Send it again.")
+
+    monkeypatch.setattr(MemoryStore, "execute", away)
+    http = await client()
+    one = {"query": "{ things { totalCount } }"}
+    answer = await http.post("/graphql", json=[{"query": "{ __typename }"}, one] if batch else one)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    told = answer.json()[1] if batch else answer.json()
+    assert told["errors"][0]["extensions"]["code"] == "STORE_UNAVAILABLE"
+    assert (await http.get("/", headers={"Accept": "text/html"})).headers["retry-after"] == "5"
+
+
+async def test_a_bookmark_of_a_store_that_has_none_is_let_be(client: Client) -> None:
+    answer = await (await client()).get("/healthz", headers={"Jingwei-Bookmark": "whatever"})
+    assert answer.status_code == 200
+    assert "jingwei-bookmark" not in answer.headers

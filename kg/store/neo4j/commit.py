@@ -69,6 +69,7 @@ async def turn(link: Link, *, restoring: bool = False) -> AsyncIterator[Turn]:
 
     StoreBusy in the midst of a restore, unless it is the restore's.
     """
+    known = link.known()
     async with link.session(write=True) as session:
         async with await session.begin_transaction(timeout=link.access.write_seconds) as tx:
             work = Work(tx)
@@ -81,7 +82,7 @@ async def turn(link: Link, *, restoring: bool = False) -> AsyncIterator[Turn]:
             if written < ticks.epoch:
                 await publish(link, ticks)
             yield Turn(link, work, ticks)
-        link.reach(link.bookmarks | (await session.last_bookmarks()).raw_values)
+        await link.passed(session, known)
 
 
 async def publish(link: Link, ticks: Ticks) -> None:

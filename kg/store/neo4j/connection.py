@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import neo4j
 
 from kg.errors import StoreError
+from kg.store.neo4j import bookmarks
 from kg.store.neo4j.faults import faults, passing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from pathlib import Path
 
 SCHEMES: Final = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
@@ -40,6 +41,11 @@ class Access:
     read_seconds: float = 60.0
     write_seconds: float = 600.0
     patience_seconds: float = 15.0
+
+    @property
+    def read_patience_seconds(self) -> float:
+        """A read gives up while whoever asked is still there to be told."""
+        return min(self.patience_seconds, self.read_seconds / 2)
 
 
 def _encryption(authority: Path | None) -> dict[str, Any]:
@@ -91,23 +97,39 @@ class Link:
         return self.driver.session(
             database=self.access.database,
             default_access_mode=neo4j.WRITE_ACCESS if write else neo4j.READ_ACCESS,
-            bookmarks=neo4j.Bookmarks.from_raw_values(self.bookmarks),
+            bookmarks=neo4j.Bookmarks.from_raw_values(self.known()),
             fetch_size=5000,
         )
 
-    def reach(self, bookmarks: Iterable[str]) -> None:
-        """Later reads and writes see at least what these bookmarks stand for."""
-        self.bookmarks = frozenset(bookmarks)
+    def known(self) -> frozenset[str]:
+        cause = bookmarks.cause()
+        return self.bookmarks if cause is None else self.bookmarks | cause.held
+
+    async def passed(self, session: neo4j.AsyncSession, known: frozenset[str], *, wrote: bool = True) -> None:
+        """A session that began with what was `known` has ended well; later ones see at least what it saw or wrote."""
+        cause = bookmarks.cause()
+        if cause is None and not wrote:
+            return
+        new = (await session.last_bookmarks()).raw_values
+        if not new:
+            return
+        if wrote:
+            self.bookmarks = (self.bookmarks - known) | new
+        if cause is not None:
+            cause.held = (cause.held - known) | new
 
     async def read(self, text: str, parameters: Mapping[str, Any] | None = None) -> list[list[Any]]:
         """All rows of one read statement, tried again where that may help. StoreError family, LimitExceeded."""
-        return await self.again(lambda: self._read(text, parameters))
+        return await self.again(lambda: self._read(text, parameters), self.access.read_patience_seconds)
 
     async def _read(self, text: str, parameters: Mapping[str, Any] | None) -> list[list[Any]]:
+        known = self.known()
         async with self.session() as session:
             query = neo4j.Query(text, timeout=self.access.read_seconds)
             result = await session.run(query, dict(parameters or {}))
-            return await result.values()
+            rows = await result.values()
+            await self.passed(session, known, wrote=False)
+            return rows
 
     async def stream(self, text: str, parameters: Mapping[str, Any] | None = None) -> AsyncIterator[list[Any]]:
         """The rows of one read statement as they come; not tried again, since some may have gone on already."""
@@ -122,16 +144,17 @@ class Link:
         return await self.again(lambda: self._write(text, parameters))
 
     async def _write(self, text: str, parameters: Mapping[str, Any] | None) -> list[list[Any]]:
+        known = self.known()
         async with self.session(write=True) as session:
             result = await session.run(text, dict(parameters or {}))
             rows = await result.values()
-            self.reach((await session.last_bookmarks()).raw_values)
+            await self.passed(session, known)
             return rows
 
-    async def again(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def again(self, work: Callable[[], Awaitable[T]], patience_seconds: float | None = None) -> T:
         """The work's result, repeated after errors that pass, for as long as patience lasts. Errors are ours."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + self.access.patience_seconds
+        until = loop.time() + (self.access.patience_seconds if patience_seconds is None else patience_seconds)
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:

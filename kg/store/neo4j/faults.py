@@ -71,6 +71,12 @@ _LONG = (
     "An indexed text holds about 8,000 bytes: shorten the value, or take jw:indexed off the property.",
 )
 
+_DOWN = (
+    StoreUnavailable,
+    "The server's database has stopped: its disk may be full",
+    "Look at the server's log and its disk, restart it; then send the same change again, with its key.",
+)
+
 FAULTS: Final[dict[type[BaseException], Fault]] = {
     vendor.TransientError: _BUSY,
     vendor.DatabaseUnavailable: _AWAY,
@@ -116,12 +122,14 @@ CODES: Final[tuple[tuple[str, Fault], ...]] = (
     ("Neo.TransientError.General.TransactionOutOfMemoryError", _MEMORY),
     ("Neo.TransientError.General.TransactionMemoryLimit", _MEMORY),
     ("Neo.TransientError.General.OutOfMemoryError", _MEMORY),
+    ("Neo.DatabaseError.Transaction.TransactionLogError", _DOWN),
     ("Neo.TransientError.Database.DatabaseUnavailable", _AWAY),
     ("Neo.TransientError.General.DatabaseUnavailable", _AWAY),
 )
 """Beginnings of the server's codes that say more than the class."""
 
 TEXTS: Final[tuple[tuple[str, Fault], ...]] = (
+    ("needs to be restarted", _DOWN),
     ("No space left on device", _FULL),
     ("Property value is too large to index", _LONG),
 )
@@ -151,9 +159,10 @@ def passing(error: BaseException) -> bool:
         return True
     if not isinstance(error, vendor.DriverError | vendor.Neo4jError):
         return False
-    if _fault(error)[0] in {LimitExceeded, StoreFull, ValidationError}:
+    kind = _fault(error)[0]
+    if kind in {LimitExceeded, StoreFull, ValidationError}:
         return False
-    return error.is_retryable() or isinstance(error, vendor.IncompleteCommit | vendor.ServiceUnavailable)
+    return kind is StoreUnavailable or error.is_retryable()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import QueryError, ScopeDenied, StoreError
@@ -16,6 +16,7 @@ from kg.store.memory import runs_of
 from kg.store.neo4j import migrations
 from kg.store.neo4j.answering import Answers, Moved
 from kg.store.neo4j.asking import Asker
+from kg.store.neo4j.bookmarks import Seal, caused
 from kg.store.neo4j.commit import commit, turn
 from kg.store.neo4j.connection import Access, Link
 from kg.store.neo4j.faults import faults
@@ -28,7 +29,7 @@ from kg.store.neo4j.values import Shapes, source_of
 from kg.store.neo4j.whole import Filling, GraphRows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -109,14 +110,10 @@ class Neo4jStore(Store):
             self._judge = shape_check(self.schema, self._shapes.layout.earlier)
         return self._judge(row)
 
-    @property
-    def bookmarks(self) -> frozenset[str]:
-        """What stands for everything this store has written; another process that accepts them reads it."""
-        return self.link.bookmarks
-
-    def accept(self, bookmarks: Iterable[str]) -> None:
-        """Later reads see at least what the bookmarks stand for."""
-        self.link.reach(self.link.bookmarks | frozenset(bookmarks))
+    @contextmanager
+    def since(self, bookmark: str) -> Iterator[Callable[[], str]]:
+        with caused(Seal(self.cursor_secret).open(bookmark) if bookmark else frozenset()) as cause:
+            yield lambda: Seal(self.cursor_secret).seal(cause.held)
 
     # ---------------------------------------------------------------- verbs
 

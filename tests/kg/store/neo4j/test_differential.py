@@ -1,9 +1,11 @@
 """The interpreter, SQLite and Neo4j answer alike: one history, the same questions, both plans of Neo4j."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -18,13 +20,15 @@ from kg.store.base import Store
 from kg.store.neo4j.store import Neo4jStore
 from kg.store.sqlite.store import SqliteStore
 from kg.testing import strategies as s
-from kg.testing.differential import StoreDifferential, for_all, same_answer, same_pages
+from kg.testing.differential import Pair, StoreDifferential, for_all, same_answer, same_pages
 
 pytestmark = [pytest.mark.neo4j, pytest.mark.timeout(600)]
 
-SCHEMAS, QUERIES, DEPTH = 12, 30, 1
-"""Each question is asked three times: planning is the slow part, and a text is planned once."""
-SOAK_SCHEMAS, SOAK_QUERIES, SOAK_DEPTH = 60, 110, 3
+SCHEMAS, QUERIES, DEPTH, VARIANTS, PAIRS = 12, 22, 1, 2, 1000
+"""Each question is asked at several instants: planning is the slow part, and a text is planned once. `PAIRS`: least
+number of questions, each to one history, that a whole run must have asked."""
+SOAK_SCHEMAS, SOAK_QUERIES, SOAK_DEPTH, SOAK_VARIANTS, SOAK_PAIRS = 30, 14, 3, 48, 20_000
+DEEP_EVERY, DEEPEST = 10, 6
 
 
 class TestThreeWays(StoreDifferential):
@@ -32,6 +36,7 @@ class TestThreeWays(StoreDifferential):
     def _server(self, neo4j_url: str, neo4j_driver: Driver, tmp_path: Path) -> Iterator[None]:
         self.url, self.driver, self.folder = neo4j_url, neo4j_driver, tmp_path
         self.texts: set[str] = set()
+        self.asked: set[tuple[Query, str]] = set()
         yield
         assert any("_g.writing" in text for text in self.texts), "no answer of the present"
         assert any("_g.rewriting" in text for text in self.texts), "no answer of the layer of all rows"
@@ -57,11 +62,20 @@ class TestThreeWays(StoreDifferential):
     @pytest.mark.parametrize("number", range(SCHEMAS))
     def test_answers_are_equal(self, number: int) -> None:
         self.compare(number, QUERIES, DEPTH)
+        assert len(self.asked) * SCHEMAS >= PAIRS
 
     @pytest.mark.soak
     @pytest.mark.parametrize("number", range(2000, 2000 + SOAK_SCHEMAS))
     def test_answers_are_equal_at_length(self, number: int) -> None:
-        self.compare(number, SOAK_QUERIES, SOAK_DEPTH)
+        self.variants = SOAK_VARIANTS
+        self.compare(number, SOAK_QUERIES, SOAK_DEPTH if number % DEEP_EVERY else DEEPEST)
+        assert len(self.asked) * SOAK_SCHEMAS >= SOAK_PAIRS
+
+    variants = VARIANTS
+
+    def same(self, pair: Pair, query: Query, scope: Scope) -> None:
+        self.asked.add((query, repr(scope)))
+        same_answer(pair, query, scope)
 
     def compare(self, number: int, queries: int, depth: int) -> None:
         with self.running_pair(number) as pair:
@@ -70,10 +84,11 @@ class TestThreeWays(StoreDifferential):
 
             @for_all(number, queries, s.queries(schema, pair.known, depth=depth), readers, shrink=False)
             def answers(query: Query, scope: Scope) -> None:
-                same_answer(pair, query, scope)
-                same_answer(pair, replace(query, now=pair.known.valid[1]), scope)
+                self.same(pair, query, scope)
+                for other in at_other_instants(query, pair.known, self.variants):
+                    self.same(pair, other, scope)
                 # What the present answers, where rows are divided by level.
-                same_answer(pair, replace(query, time=Time()), Scope(0))
+                self.same(pair, replace(query, time=Time()), Scope(0))
 
             @for_all(number, max(queries // 8, 3), s.pages(schema, pair.known), readers, shrink=False)
             def pages(select: Select, scope: Scope) -> None:
@@ -81,11 +96,21 @@ class TestThreeWays(StoreDifferential):
 
             @for_all(number, max(queries // 3, 3), starts(schema, pair.known), readers, shrink=False)
             def started(query: Query, scope: Scope) -> None:
-                same_answer(pair, query, scope)
-                same_answer(pair, query, Scope(0))
+                self.same(pair, query, scope)
+                self.same(pair, query, Scope(0))
+                for other in at_other_instants(query, pair.known, self.variants - VARIANTS):
+                    self.same(pair, other, scope)
 
             for text in self.texts:
                 nothing_of_a_user(text, schema)
+
+
+def at_other_instants(query: Query, known: s.Known, count: int) -> Iterator[Query]:
+    """The same shape of question, read at instants of both clocks; the first one only moves the valid one."""
+    moments = list(itertools.product(known.valid, (query.time.system, *known.system)))
+    Random(0).shuffle(moments)
+    for valid, system in [(known.valid[1], query.time.system), *moments][:count]:
+        yield replace(query, now=valid, time=replace(query.time, system=system))
 
 
 @st.composite

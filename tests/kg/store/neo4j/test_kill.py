@@ -31,7 +31,7 @@ async def survive(home: Path, version: str, kills: int) -> None:
     done = asyncio.Event()
     lives = [asyncio.Event() for _ in range(kills + 1)]
     try:
-        async with Neo4jStore(server.url, Access(patience_seconds=240)) as store:
+        async with Neo4jStore(server.url, Access(patience_seconds=240, read_seconds=480)) as store:
             await store.migrate(FIRM_SCHEMA)
 
             async def load() -> None:
