@@ -66,7 +66,7 @@ class CsvTable:
             if not line.text:
                 continue
             if line.wrong:
-                yield BadRow(line.number, line.text, f"mixed encodings: {line.wrong}", "Save the file in one encoding.")
+                yield BadRow(line.number, line.text, line.wrong, line.remedy)
                 continue
             if '"' in line.text:
                 cells, bad = self._quoted(line, source, pushed)
@@ -173,7 +173,7 @@ def _columns(path: Path, line: Line, header: list[str]) -> tuple[str, ...]:
     if line.wrong or "\0" in line.text:
         raise LoadError(
             f"The line of column names cannot be read: {line.wrong or 'a NUL character'}", where=where,
-            remedy="Say the right encoding with --encoding.",
+            remedy="Say the right encoding with --encoding, or the right format with --format.",
         )  # fmt: skip
     names = [name.strip() for name in header]
     while names and not names[-1]:

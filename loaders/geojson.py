@@ -72,6 +72,7 @@ class _Text:
         self.file, self.path = file, path
         self.buffer, self.at = "", 0
         self.ended = False
+        self.features = 0  # that were read whole
 
     def more(self) -> bool:
         chunk = self.file.read(max(CHUNK, len(self.buffer) - self.at))
@@ -104,13 +105,19 @@ class _Text:
                 if self.more():
                     continue
                 raise self.wrong(f"not JSON: {error.msg}") from None
+            except (ValueError, RecursionError) as error:  # a number of thousands of digits; objects in objects
+                raise self.wrong(f"not JSON: {error}") from None
             # A number may go on in the next chunk.
             if (end < len(self.buffer) and self.buffer[end] not in ".eE+-0123456789") or not self.more():
                 self.at = end
                 return found
 
     def wrong(self, reason: str) -> LoadError:
-        return LoadError(f"The file is damaged: {reason}", where=str(self.path), remedy="Export it again. " + _REMEDY)
+        return LoadError(
+            f"The file is damaged: {reason.removesuffix(' starting at')}",
+            where=f"{self.path}:{self.features + 1}" if self.features else str(self.path),
+            remedy="Export it again. " + _REMEDY,
+        )
 
 
 def _members(text: _Text) -> Iterator[str]:
@@ -142,6 +149,7 @@ def _features(file: TextIO, path: Path) -> Iterator[Any]:
         text.take("[")
         while text.peek() != "]":
             yield text.value()
+            text.features += 1
             if text.peek() != "]":
                 text.take(",")
         text.take("]")

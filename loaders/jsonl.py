@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,13 +41,19 @@ class JsonlTable:
             if not text or text.isspace():
                 continue
             if line.wrong:
-                yield BadRow(line.number, text, f"mixed encodings: {line.wrong}", "Save the file in one encoding.")
+                yield BadRow(line.number, text, line.wrong, line.remedy)
                 continue
             try:
                 value = orjson.loads(text)
             except orjson.JSONDecodeError as error:
                 yield BadRow(line.number, text, f"not JSON: {error.msg} at character {error.pos + 1}", _REMEDY)
                 continue
+            if _LONG.search(text):
+                try:
+                    value = json.loads(text)  # which rounds no whole number
+                except (ValueError, RecursionError) as error:
+                    yield BadRow(line.number, text, f"not JSON: {error}", _REMEDY)
+                    continue
             twice = isinstance(value, dict) and named_twice(text, value)
             if twice:
                 yield BadRow(line.number, text, f"two values are called {twice!r}", "Keep one of them.", twice)
@@ -71,6 +78,7 @@ def named_twice(text: str, value: dict[str, object]) -> str:
     return next((name for name in names if seen[name] > 1), "")
 
 
+_LONG = re.compile("[0-9]{19}")
 _REMEDY = 'Write one object a line, such as {"name": "…"}; NaN and Infinity are no JSON.'
 
 

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SAMPLE_BYTES: Final = 256 * 1024
-MAX_LINE_BYTES: Final = 64 * 1024 * 1024
+MAX_LINE: Final = 16 << 20
+"""Bytes, or characters where a file is decoded before it is split."""
+_SHOWN: Final = 200
+_ONE_ENCODING: Final = "Save the file in one encoding."
 
 # Both Big5 and GB18030 decode nearly any Chinese text of the other; what comes out is rare characters.
 # The last leading byte of the frequent half of each set: GB 2312 level 1, Big5 level 1.
@@ -40,11 +43,14 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`text` without its line end; `wrong` says why it does not decode (then `text` has U+FFFD in it)."""
+    """`text` without its line end. `wrong`: why it cannot be used, `remedy`: what to do then; bytes that do not decode
+    are U+FFFD in `text`, and of a line that is too long it has the beginning, behind a quote that is
+    never closed, so that the rest is not taken for a row."""
 
     number: int
     text: str
     wrong: str = ""
+    remedy: str = ""
 
 
 def read_sample(path: Path) -> bytes:
@@ -146,13 +152,13 @@ def _is_frequent(character: str, name: str) -> bool:
 
 
 def lines(path: Path, encoding: Encoding, sample: bytes) -> Iterator[Line]:
-    """The file's lines from 1, one at a time. LoadError where one is longer than 64 MiB."""
+    """The file's lines from 1, one at a time; one that is longer than MAX_LINE is wrong, and the next one is read."""
     old_mac = b"\n" not in sample and b"\r" in sample
     try:
         if encoding.name in _BY_LINE and not old_mac:
             with path.open("rb") as file:
                 file.seek(encoding.mark)
-                yield from _binary(path, file, encoding)
+                yield from _binary(file, encoding)
         else:
             with path.open(encoding=encoding.name, errors="replace", newline=None) as text:
                 yield from _wide(text)
@@ -160,27 +166,43 @@ def lines(path: Path, encoding: Encoding, sample: bytes) -> Iterator[Line]:
         raise unreadable(path, error) from None
 
 
-def _binary(path: Path, file: BinaryIO, encoding: Encoding) -> Iterator[Line]:
+def _binary(file: BinaryIO, encoding: Encoding) -> Iterator[Line]:
     number = 0
     name = encoding.name
-    while raw := file.readline(MAX_LINE_BYTES + 1):
+    while raw := file.readline(MAX_LINE):
         number += 1
-        if len(raw) > MAX_LINE_BYTES:
-            raise LoadError(
-                "A line is longer than 64 MiB",
-                where=f"{path}:{number}",
-                remedy="Is this the format that it was read as?",
-            )
+        if len(raw) == MAX_LINE and not raw.endswith(b"\n"):
+            while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                pass
+            yield _too_long(number, raw[:_SHOWN].decode(name, "replace"))
+            continue
         try:
             text = raw.decode(name)
-            wrong = ""
         except UnicodeDecodeError as error:
-            text = raw.decode(name, "replace")
-            wrong = f"byte {error.object[error.start]:#04x} at position {error.start + 1} is not {name}"
-        yield Line(number, text.rstrip("\r\n"), wrong)
+            found = f"byte {error.object[error.start]:#04x} at position {error.start + 1} is not {name}"
+            yield Line(number, raw.decode(name, "replace").rstrip("\r\n"), f"mixed encodings: {found}", _ONE_ENCODING)
+            continue
+        yield Line(number, text.rstrip("\r\n"))
 
 
 def _wide(file: TextIO) -> Iterator[Line]:
-    for number, text in enumerate(file, start=1):
-        wrong = f"not {file.encoding}" if "\ufffd" in text else ""
-        yield Line(number, text.rstrip("\n").removeprefix("\ufeff"), wrong)
+    number = 0
+    while text := file.readline(MAX_LINE):
+        number += 1
+        if len(text) == MAX_LINE and not text.endswith("\n"):
+            while (rest := file.readline(MAX_LINE)) and not rest.endswith("\n"):
+                pass
+            yield _too_long(number, text[:_SHOWN])
+            continue
+        plain = text.rstrip("\n").removeprefix("\ufeff")
+        if "\ufffd" in text:
+            yield Line(number, plain, f"mixed encodings: not {file.encoding}", _ONE_ENCODING)
+        else:
+            yield Line(number, plain)
+
+
+def _too_long(number: int, beginning: str) -> Line:
+    return Line(
+        number, f'"{beginning.replace(chr(34), chr(39))} …', f"the line is longer than {MAX_LINE >> 20} MiB",
+        "Look at it in the file: line ends or a quote are missing, or the file is of another format.",
+    )  # fmt: skip

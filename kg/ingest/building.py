@@ -97,9 +97,11 @@ class Builder:
         if self.plan.cls is None:
             return self._relation(values, valid, ended, stated, where)
         properties = self._properties(values, where, wrong)
-        local = self._local(values, where, wrong)
-        if wrong:
-            raise Refused(*wrong)
+        of_id: list[Rejection] = []
+        local = self._local(values, where, of_id)
+        if wrong or of_id:
+            told = {rejection.field for rejection in wrong}
+            raise Refused(*wrong, *(rejection for rejection in of_id if rejection.field not in told))
         d = self.defaults
         key = RecordKey(d.source, local)
         until_next = d.until_next and valid.end == OPEN

@@ -146,6 +146,9 @@ def _boolean(cell: Any) -> Any:
     raise CellError("neither yes nor no", "Write true or false, 是 or 否.")
 
 
+_LONGEST: Final = 19  # digits that surely fit 64 bits
+
+
 def _number(declared: Property, unit: str) -> Callable[[Any], Any]:
     said = factor(unit, declared.unit) if unit else Decimal(1)
     assert said is not None, "a mapping is checked before it is used"
@@ -159,7 +162,7 @@ def _number(declared: Property, unit: str) -> Callable[[Any], Any]:
         if not isinstance(cell, str):
             return cell
         text = cell.strip()
-        if text.isdecimal() and text.isascii():
+        if text.isdecimal() and text.isascii() and len(text) < _LONGEST:
             return int(text) if said == 1 and whole else _as(Decimal(text) * said, whole, cell)
         return _written(text, declared, said, whole)
 
@@ -192,6 +195,8 @@ def _written(cell: str, declared: Property, said: Decimal, whole: bool) -> Any:
 def _as(value: Decimal, whole: bool, cell: Any) -> Any:
     if not whole:
         return float(value)
+    if value.adjusted() >= _LONGEST:
+        raise CellError("a number beyond 64 bits", "Check it, and its unit, at its source.")
     if value != value.to_integral_value():
         raise CellError("not a whole number", f"Write it without a fraction ({cell}).")
     return int(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -90,7 +91,11 @@ class Plan:
 
 
 def class_mapping(schema: Schema, name: str, columns: Sequence[str]) -> tuple[Mapping, tuple[str, ...]]:
-    """The mapping that `--class NAME` stands for: columns that are called as a property is, or as it is labelled."""
+    """The mapping that `--class NAME` stands for: columns that are called as a property is, or as it is labelled.
+
+    Of a header of several rows (资本(万元)/注册资本) the lowest name counts, if no other column has it; a unit may
+    stand in any.
+    """
     cls = _class(schema, name, "--class")
     by_name: dict[str, Property] = {}
     for declared in cls.properties:
@@ -104,9 +109,16 @@ def class_mapping(schema: Schema, name: str, columns: Sequence[str]) -> tuple[Ma
                 by_name.setdefault(f"{above.label.zh}{declared.label.zh}", declared)
     mapped: dict[str, ColumnMapping] = {}
     taken: set[str] = set()
+    lowest = Counter(column.rpartition("/")[2].strip() for column in columns)
     for column in columns:
         plain, unit = split_heading(column)
         found = by_name.get(column.strip().lower()) or by_name.get(plain.lower())
+        group, _, last = column.rpartition("/")
+        if found is None and group and lowest[last.strip()] == 1:
+            plain, unit = split_heading(last)
+            found = by_name.get(plain.lower())
+            units = (split_heading(part)[1] for part in reversed(group.split("/")))
+            unit = unit or next(filter(None, units), "")
         if found is None or found.name in taken:
             continue
         taken.add(found.name)

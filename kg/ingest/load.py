@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from kg.errors import LoadError
+from kg.errors import LoadError, shown_value
 from kg.ingest import whole
 from kg.ingest.building import Builder, Built, Defaults, Refused
 from kg.ingest.circles import Circles
@@ -23,6 +23,7 @@ from kg.ingest.committing import Absent, Batched, Committer
 from kg.ingest.compiling import Compiler, class_mapping
 from kg.ingest.crs import WGS84, System, find_system, places, system
 from kg.ingest.rejects import MARK, RejectsFile, source_stem
+from kg.ingest.seen import Seen
 from kg.model.changes import RESERVED, Put, Receipt, Rejection, Source
 from kg.model.intervals import MIN, OPEN
 from kg.model.records import BadRow, Record
@@ -210,7 +211,7 @@ class Load:
         LoadError, and nothing is written, where a file that is to be whole would end too much.
         """
         rejections: list[Rejection] = []
-        seen = _Seen(self)
+        seen = _Rows(self)
         bounds = await self._bounds(store, now)
         builder = self.builder(bounds)
         absent = await WholeFile(self, builder, bounds).absent(store, now) if self.options.complete else None
@@ -294,12 +295,12 @@ async def load(
     return await Load(table, store.schema, options).run(store, now=now, progress=progress)
 
 
-class _Seen:
+class _Rows:
     """What each row of a file said, so that one that says something else of the same record and time is refused."""
 
     def __init__(self, load: Load) -> None:
         self.where = str(load.table.path)
-        self.rows: dict[int, int] = {}
+        self.rows = Seen()
         self.circles = Circles(load.plan, self.where)
 
     def built(self, builder: Builder, row: Row) -> tuple[Record, Built]:
@@ -308,14 +309,13 @@ class _Seen:
             raise Refused(Rejection(f"{self.where}:{row.row}", row.field, row.value, row.reason, row.remedy))
         built = builder.build(row)
         if built.key is not None:
-            key = hash(built.key)
-            said = hash(tuple(map(_said, built.entities))) & _MASK
-            before = self.rows.setdefault(key, row.row << 64 | said)
-            if before & _MASK != said:
+            said = hash(tuple(map(_said, built.entities)))
+            before, first = self.rows.first(hash(built.key), said, row.row)
+            if before != said:
                 raise Refused(
                     Rejection(
                         f"{self.where}:{row.row}", "id", built.key[0],
-                        f"row {before >> 64} says something else of the same record for the same time",
+                        f"row {first} says something else of the same record for the same time",
                         "Keep one of them, or give each the time from which it holds.",
                     )
                 )  # fmt: skip
@@ -323,9 +323,6 @@ class _Seen:
         if circle is not None:
             raise Refused(circle)
         return row, built
-
-
-_MASK: Final = 2**64 - 1
 
 
 def _said(change: Change) -> object:
@@ -353,7 +350,7 @@ class WholeFile:
     async def absent(self, store: Store, now: int) -> Absent:
         """Reads the file once. LoadError for a row whose id cannot be read, or where too much would end."""
         o, source, where = self.load.options, self.load.source, str(self.load.table.path)
-        present: set[int] = set()
+        present = Seen()
         for row in self.load.table.rows():
             local = "" if isinstance(row, BadRow) else self.builder.local_id(row)
             if not local:
@@ -362,7 +359,7 @@ class WholeFile:
                     where=f"{where}:{row.row}", field="--complete", value=str(self.complete),
                     remedy="Mend the row; or load the file without --complete.",
                 )  # fmt: skip
-            present.add(hash(local))
+            present.first(hash(local), 0, row.row)
         known = {one.id: one.level for one in await store.sources(EVERYTHING)}
         own = self.load.declared[0].level if self.load.declared else known.get(source.id, 0)
         said = o.level if o.level is not None else self.load.mapping.level
@@ -393,12 +390,31 @@ class _rejects:  # noqa: N801  # a context manager used as a function
 
 
 def _keys(table: Table) -> tuple[str, ...]:
-    """Names in a table whose records each have their own, in order of appearance."""
+    """Names in a table whose records each have their own, in order of appearance.
+
+    LoadError where rows are there and none can be read.
+    """
     names: dict[str, None] = {}
+    bad: BadRow | None = None
     for row in table.rows():
         if not isinstance(row, BadRow):
             names.update(dict.fromkeys(row.values))
+        elif bad is None:
+            bad = row
+    if bad is not None and not names:
+        raise LoadError(
+            f"No row can be read; the first one: {bad.reason}", where=f"{table.path}:{bad.row}", remedy=bad.remedy
+        )
     return tuple(names)
+
+
+def _shown(value: object) -> object:
+    """A value as JSON can have it: a whole number beyond 64 bits is its digits."""
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return shown_value(value)
+    return value
 
 
 def receipt_json(receipt: Receipt) -> AbstractMapping[str, object]:
@@ -408,7 +424,7 @@ def receipt_json(receipt: Receipt) -> AbstractMapping[str, object]:
         "rejected": receipt.rejected, "ended": receipt.ended, "run": receipt.run, "system": receipt.system,
         "seq": receipt.seq,
         "rejections": [
-            {"where": r.where, "field": r.field, "value": r.value, "reason": r.reason, "remedy": r.remedy}
+            {"where": r.where, "field": r.field, "value": _shown(r.value), "reason": r.reason, "remedy": r.remedy}
             for r in receipt.rejections
         ],
     }  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -73,7 +74,7 @@ class RejectsFile:
                 "row": row.row, "rejectsRow": self._number + int(self.delimited), "field": rejection.field,
                 "value": rejection.value, "reason": rejection.reason, "remedy": rejection.remedy, "file": self.origin,
             }  # fmt: skip
-            self._reasons.write(orjson.dumps(said, default=str).decode() + "\n")
+            self._reasons.write(_json(said) + "\n")
 
     def _open(self) -> None:
         try:
@@ -111,12 +112,19 @@ class RejectsFile:
             return row.raw
         if self.delimited:
             return self._line([row.values.get(column, "") for column in self.table.columns])
-        return orjson.dumps(row.values).decode()
+        return _json(row.values)
 
     def _line(self, cells: Iterable[Any]) -> str:
         out = io.StringIO()
         csv.writer(out, delimiter=self.table.separator, lineterminator="").writerow(cells)
         return out.getvalue()
+
+
+def _json(value: object) -> str:
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except TypeError:  # a whole number beyond 64 bits
+        return json.dumps(value, default=str)
 
 
 def _unfinished(path: Path) -> Path:

@@ -21,10 +21,11 @@ _STORED = frozenset({"init", "load", "query", "retract", "export", "prune"})
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a command answered: exit code, and what a person reads of the error."""
+    """What a command answered: exit code, what a person reads of the error, and its output."""
 
     code: int
     said: str
+    out: str = ""
 
 
 def told(case: Case, folder: Path, cache: Path) -> Told:
@@ -43,7 +44,7 @@ def told(case: Case, folder: Path, cache: Path) -> Told:
     lines = [line.strip() for line in err.splitlines() if not line.startswith("  rejected rows: ")]
     if case.command[0] == "query" and out:
         lines += [_error(error) for error in orjson.loads(out)["errors"]]
-    return Told(code, "\n".join(lines))
+    return Told(code, "\n".join(lines), out)
 
 
 def _error(error: dict[str, dict[str, str]]) -> str:

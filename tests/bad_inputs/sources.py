@@ -44,6 +44,9 @@ CELLS = (
     rows("a number beyond its bound", "id,name,rdRatio\nf1,云栖示例材料有限公司,140\n"),
     rows("a negative number of people", "id,name,employees\nf1,云栖示例材料有限公司,-3\n"),
     rows("half a person", "id,name,employees\nf1,云栖示例材料有限公司,3.5\n"),
+    rows("a number of a hundred digits", "id,name,employees\nf1,云栖示例材料有限公司," + "9" * 100 + "\n"),
+    rows("a number beyond all bounds", "id,name,registeredCapital\nf1,云栖示例材料有限公司,1e999\n"),
+    rows("a day as a spreadsheet counts it", "id,name,establishedOn\nf1,云栖示例材料有限公司,45413\n"),
     rows("a value outside its list", "id,name,status\nf1,云栖示例材料有限公司,OPEN\n"),
     rows("nothing to know a row by", "name,employees\n,12\n"),
     rows(
@@ -71,6 +74,12 @@ TEXTS = (
         "utf-8",
         shown="id,name\nf1,云栖   (GB18030)",
     ),
+    rows(
+        "a line of many megabytes",
+        "id,name\nf1," + "甲" * 6_000_000 + "\nf2,云栖示例材料有限公司\n",
+        shown="id,name\nf1,甲甲甲…   (six million times)\nf2,云栖示例材料有限公司",
+    ),
+    Case("a folder", ("load", ".", "--class", "Enterprise")),
     Case("no such file", ("load", "none.csv", "--class", "Enterprise")),
     Case("a format that is not read", ("load", "firms.pdf", "--class", "Enterprise"), files={"firms.pdf": b"%PDF-1.7"}),
     Case(
@@ -87,6 +96,38 @@ TEXTS = (
         "a key twice in one object",
         ("load", "a.jsonl", "--class", "Enterprise"),
         files={"a.jsonl": '{"id": "f0", "name": "丙"}\n{"id": "f1", "name": "甲", "name": "乙"}\n'},
+    ),
+    Case(
+        "a number in JSON that 64 bits do not hold",
+        ("load", "a.jsonl", "--class", "Enterprise"),
+        files={"a.jsonl": '{"id": "f0", "name": "丙"}\n{"id": "f1", "name": "甲", "备注": 99999999999999999999}\n'},
+    ),
+    Case(
+        "half a surrogate pair",
+        ("load", "a.jsonl", "--class", "Enterprise"),
+        files={"a.jsonl": '{"id": "f0", "name": "丙"}\n{"id": "f1", "name": "\\ud800"}\n'},
+    ),
+    Case(
+        "not one line that can be read",
+        ("load", "a.jsonl", "--class", "Enterprise"),
+        files={"a.jsonl": "名称: 甲\n名称: 乙\n"},
+    ),
+    Case(
+        "a code in a workbook that is a number",
+        ("load", "a.xlsx", "--class", "Enterprise"),
+        files={"a.xlsx": workbook({"表": [["统一社会信用代码", "企业名称"], [9.13e17, "云栖示例材料有限公司"]]})},
+        shown="统一社会信用代码 | 企业名称\n        9.13E+17 | 云栖示例材料有限公司",
+    ),
+    Case(
+        "a sum below a table",
+        ("load", "a.xlsx", "--class", "Enterprise"),
+        files={
+            "a.xlsx": workbook(
+                {"表": [["统一社会信用代码", "资本(万元)"], [None, "注册资本"], [USCC, 1200], ["合计", 1200]]},
+                ["A1:A2"],
+            )
+        },
+        shown="统一社会信用代码   | 资本(万元)\n                   | 注册资本\n91999999MA00000079 | 1200\n合计               | 1200",
     ),
     Case("a workbook that is not one", ("load", "a.xlsx", "--class", "Enterprise"), files={"a.xlsx": "name\n甲\n"}),
     Case(
@@ -160,6 +201,10 @@ PLACES = (
         ),
     ),
     places("a kind of geometry that is not", feature('{"type": "Circle", "coordinates": [121.6, 31.2]}')),
+    places(
+        "GeoJSON cut off after a feature",
+        feature('{"type": "Point", "coordinates": [121.6, 31.2]}')[:-2] + ', {"type": "Feature", "properties": {"na',
+    ),
     places("GeoJSON cut off", feature('{"type": "Point", "coordinates": [121.6, 31.2]}')[:-30]),
     places("JSON that is no GeoJSON", '{"plots": []}'),
     places("metres that declare nothing", feature('{"type": "Point", "coordinates": [361000, 3453000]}')),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 
 from tests.bad_inputs.page import CASES, section
@@ -26,6 +28,25 @@ def test_a_bad_input_is_told_what_the_page_says(case: Case, tmp_path: Path, cach
     answer = told(case, tmp_path, cache)
     assert answer.code == 1
     assert section(case, answer) in PAGE.read_text(encoding="utf-8"), "make docs writes the page anew: read it"
+
+
+LOADS = [case for case in CASES if case.command[0] == "load"]
+
+
+@pytest.mark.parametrize("case", LOADS, ids=lambda case: case.name)
+def test_every_row_of_a_bad_file_is_accounted_for(case: Case, tmp_path: Path, cache: Path) -> None:
+    answer = told(replace(case, command=(*case.command, "--json")), tmp_path, cache)
+    assert answer.code == 1
+    if not answer.out:
+        assert answer.said.startswith("jingwei: "), "neither a receipt nor why there is none"
+        return
+    receipt = orjson.loads(answer.out.splitlines()[-1])
+    assert receipt["read"] == sum(receipt[name] for name in ("loaded", "merged", "unchanged", "rejected"))
+    assert receipt["rejected"] == len({one["where"] for one in receipt["rejections"]}) > 0
+    for one in receipt["rejections"]:
+        assert one["where"].partition(":")[0] in case.command
+        assert one["reason"], one
+        assert one["remedy"], one
 
 
 def test_the_page_has_no_case_that_is_gone() -> None:

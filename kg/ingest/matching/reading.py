@@ -109,13 +109,14 @@ async def proposals(
     """Pairs that may be one, best first. `since`: with one side that became known after this system instant;
     `only`: with one side among these ids."""
     out: list[Candidate] = []
+    chosen = frozenset(only or ())
     places: Places | None = None
     for family, kind in FAMILIES:
         if family not in store.schema.classes:
             continue
         new = [one async for one in named(store, family, now=now, where=_known_since(since), scope=scope)]
         if only is not None:
-            new = [one for one in new if one.id in set(only)]
+            new = [one for one in new if one.id in chosen]
         if not new:
             continue
         if places is None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from kg.errors import LoadError
+from kg.ingest.compiling import class_mapping
 from kg.ingest.load import Load, LoadOptions
 from kg.ingest.mapping import parse_mapping
 from kg.ingest.suggest import suggest
@@ -56,3 +57,13 @@ def test_a_file_that_has_nothing_in_common_is_told_of(tmp_path: Path) -> None:
     assert yaml.safe_load(suggest(open_table(path), PARK, "Plot").text)["class"] == "Plot"
     with pytest.raises(LoadError, match="no class"):
         suggest(open_table(path), PARK, "Plott")
+
+
+def test_of_a_header_of_several_rows_the_lowest_name_counts() -> None:
+    columns = ("企业/企业名称", "资本(万元)/注册资本", "2024/年/员工", "甲/状态", "乙/状态")
+    mapping, notes = class_mapping(PARK, "Enterprise", columns)
+    assert {column: (to.property, to.unit) for column, to in mapping.columns.items()} == {
+        "企业/企业名称": ("name", ""),
+        "资本(万元)/注册资本": ("registeredCapital", "万元"),
+    }
+    assert "资本(万元)/注册资本 → registeredCapital (万元)" in notes
