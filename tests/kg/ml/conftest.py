@@ -1,11 +1,22 @@
 """Small graphs and cities with a structure that can be learned, and the folder of benchmark data."""
 
+import importlib
+import pkgutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import kg.ml.links
 from kg.ml.links.facts import Facts, LinkGraph
+from kg.ml.links.model import LinkModel, model_kinds
+
+
+def every_model() -> dict[str, type[LinkModel]]:
+    """All models by kind, every module under kg/ml/links being imported first: none escapes by not being named."""
+    for module in pkgutil.walk_packages(kg.ml.links.__path__, "kg.ml.links."):
+        importlib.import_module(module.name)
+    return model_kinds()
 
 
 def toy_graph(*, moments: int = 1, seed: int = 0, schema_hash: str = "s1") -> LinkGraph:

@@ -10,11 +10,11 @@ from kg.ml.links.complex_n3 import ComplExN3
 from kg.ml.links.embedding import EmbeddingModel, Training, as_real, batch_of
 from kg.ml.links.evaluation import rank
 from kg.ml.links.facts import asked
-from kg.ml.links.model import EpochReport, model_kinds
+from kg.ml.links.model import EpochReport
 from kg.ml.links.tnt_complex import TNTComplEx
-from tests.kg.ml.conftest import toy_graph
+from tests.kg.ml.conftest import every_model, toy_graph
 
-EMBEDDINGS = [cls for cls in model_kinds().values() if issubclass(cls, EmbeddingModel)]
+EMBEDDINGS = [cls for cls in every_model().values() if issubclass(cls, EmbeddingModel)]
 
 
 @pytest.mark.parametrize("cls", EMBEDDINGS, ids=lambda cls: cls.kind)
