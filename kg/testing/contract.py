@@ -489,6 +489,14 @@ class StoreContract:
             await commit(other, firm("a/1", name="A", uscc="U1", level=2))
         await other.close()
 
+    async def test_a_clipped_relation_above_the_writer_is_not_told(self, store: Store) -> None:
+        await commit(store, firm("a/1", name="A"), firm("a/2", name="B"), supplies("a", "a/1", "a/2", level=2))
+        gone = End(RecordKey("a", "2"), interval(4, 6))
+        assert (await commit(store, gone)).clipped == ()
+        assert [len(edges) for _, edges in await state(store)] == [1] * 4 + [0] * 2 + [1] * (CELLS - 6)
+        seen = await commit(store, End(RecordKey("a", "2"), interval(6, CELLS)), firm("a/3", name="C", level=2))
+        assert [c.relation for c in seen.clipped] == ["supplies"]
+
     async def test_what_higher_levels_made_of_a_record_is_unknown_below(self, store: Store) -> None:
         """Merged by hidden knowledge before the record is first seen at a lower level: there it is what it would be."""
         plain = await self.make(FIRM_SCHEMA)

@@ -60,7 +60,7 @@ class Relations:
                 self._check_ends(identity)
             delta.edges.take(changed)
             if old and changed.close and (start in shaken or end in shaken):
-                was, now = _covered(old), _covered(new)
+                was, now = (_covered([row for row in rows if row.level_from <= w.sight]) for rows in (old, new))
                 clipped += [
                     Clipped(relation, start, end, one, intersect((one,), now))
                     for one in was
