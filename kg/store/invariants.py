@@ -12,8 +12,8 @@ from kg.store.base import Finding
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
-    from kg.model.rows import EdgeRow, VersionRow
-    from kg.schema.types import Schema
+    from kg.model.rows import EdgeRow, IdentifierRow, VersionRow
+    from kg.schema.types import Relation, Schema
     from kg.store.tables import Tables
 
 
@@ -33,6 +33,8 @@ def check_tables(schema: Schema, tables: Tables) -> Iterator[Finding]:
     )
     yield from _inside_existence(tables)
     yield from _resolved(schema, tables)
+    yield from _identified(schema, tables)
+    yield from _counted(schema, tables)
 
 
 def overlaps(name: str, rows: Iterable[tuple[Hashable, Any]], *, leveled: bool = True) -> Iterator[Finding]:
@@ -104,6 +106,78 @@ def _resolved(schema: Schema, tables: Tables) -> Iterator[Finding]:
         have = _flat(tables.versions.current("entity", entity))
         if want != have:
             yield Finding("resolved version differs from the claims", entity, f"stored {have}, claimed {want}")
+
+
+def _identified(schema: Schema, tables: Tables) -> Iterator[Finding]:
+    """Current identifier rows are what the current resolved rows give."""
+    from kg.store.commit.entities import identifier_rows
+
+    schemes = {c.name: tuple((p.name, p.scheme) for p in c.properties if p.scheme) for c in schema.classes.values()}
+    entities = {row.entity for row in tables.versions.values()} | {row.entity for row in tables.identifiers.values()}
+    for entity in sorted(entities):
+        rows = tables.versions.current("entity", entity)
+        if any(row.cls not in schemes for row in rows):
+            continue  # a class that the ontology has no more
+        held = tables.identifiers.current("entity", entity)
+        for level in _levels(rows, held):
+            want = _values(identifier_rows(entity, _at(rows, level), schemes))
+            have = _values(_at(held, level))
+            if want != have:
+                yield Finding("identifiers differ from the resolved version", entity, f"stored {have}, resolved {want}")
+                break
+
+
+def _values(rows: Iterable[IdentifierRow]) -> dict[tuple[str, str], tuple[Interval, ...]]:
+    out: dict[tuple[str, str], list[Interval]] = defaultdict(list)
+    for row in rows:
+        out[row.scheme, row.value].append(Interval(row.valid_from, row.valid_to))
+    return {key: union(intervals) for key, intervals in sorted(out.items())}
+
+
+def _counted(schema: Schema, tables: Tables) -> Iterator[Finding]:
+    """As many relations of an entity as the ontology allows, at each instant that it exists. Several sources may each
+    keep to that and not together, so that no commit is refused for it."""
+    limited = {r.name: r for r in schema.relations.values() if r.min_count or r.max_count is not None}
+    if not limited:
+        return
+    leaving: dict[tuple[str, str], list[EdgeRow]] = defaultdict(list)
+    for edge in tables.edges.values():
+        if edge.system_to == OPEN and edge.relation in limited:
+            leaving[edge.relation, edge.start].append(edge)
+    subjects: dict[str, list[VersionRow]] = defaultdict(list)
+    for row in tables.versions.values():
+        if row.system_to == OPEN and not row.mentioned:
+            subjects[row.entity].append(row)
+    for name, relation in sorted(limited.items()):
+        domain = set(schema.concrete(relation.domain))
+        for entity, rows in sorted(subjects.items()):
+            bearing = [row for row in rows if row.cls in domain]
+            found = _miscounted(relation, bearing, leaving.get((name, entity), []))
+            if found:
+                yield Finding("another number of relations than the ontology allows", entity, found)
+
+
+def _miscounted(relation: Relation, rows: list[VersionRow], edges: list[EdgeRow]) -> str:
+    most = relation.max_count
+    for level in _levels(rows, edges):
+        held, leaving = _at(rows, level), _at(edges, level)
+        for instant in sorted({at for r in (*held, *leaving) for at in (r.valid_from, r.valid_to)}):
+            if not any(r.valid_from <= instant < r.valid_to for r in held):
+                continue
+            count = sum(1 for e in leaving if e.valid_from <= instant < e.valid_to)
+            if count < relation.min_count or (most is not None and count > most):
+                allowed = f"{relation.min_count} to {'any number' if most is None else most}"
+                return f"{relation.name}: {count} from {instant} on for readers of level {level}, allowed are {allowed}"
+    return ""
+
+
+def _levels(*tables: Iterable[Any]) -> list[int]:
+    """Levels at which what is seen may change."""
+    return sorted({level for rows in tables for r in rows for level in (r.level_from, r.level_to) if level < OPEN})
+
+
+def _at(rows: Iterable[Any], level: int) -> list[Any]:
+    return [row for row in rows if row.level_from <= level < row.level_to]
 
 
 def _flat(rows: Iterable[VersionRow]) -> dict[tuple[int, int], list[tuple[Any, ...]]]:

@@ -5,7 +5,6 @@ It answers queries by the interpreter, that is, by the meaning of the algebra it
 
 from __future__ import annotations
 
-import copy
 import os
 import time
 from dataclasses import replace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kg.errors import NotFound, QueryError
+from kg.errors import NotFound, QueryError, SchemaError
 from kg.model.changes import Receipt
 from kg.store.base import Clock, Position, Store
 from kg.store.commit.envelope import KEPT_MICROSECONDS, content_hash, same_content, shape_check, system_instant
@@ -50,11 +49,17 @@ class MemoryStore(Store):
         if schema.hash == self.schema.hash:
             return ()
         from kg.store.evolve import convert_tables
-        from kg.store.rescheme import rescheme_tables, reschemed
+        from kg.store.rescheme import rescheme_tables
 
-        tables = copy.deepcopy(self.tables) if reschemed(self.schema, schema) else self.tables
-        done = convert_tables(tables, self.schema, schema) + rescheme_tables(tables, self.schema, schema)
-        self.tables = tables
+        tables = self.tables
+        kinds: tuple[Any, ...] = (tables.versions, tables.claims, tables.edges, tables.relation_claims)
+        held = [(row, row.properties) for kind in kinds for row in kind.values()]
+        try:
+            done = convert_tables(tables, self.schema, schema) + rescheme_tables(tables, self.schema, schema)
+        except SchemaError:
+            for row, properties in held:
+                row.properties = properties
+            raise
         self.tables.earlier.append(self.schema)
         self.schema = schema
         self._check = shape_check(schema, self.tables.earlier)

@@ -31,12 +31,13 @@ def schemes_of(schema: Schema) -> Schemes:
 
 
 def reschemed(before: Schema, now: Schema) -> tuple[str, ...]:
-    """Concrete classes whose stored values are identifiers under `now` and were not, or of another scheme."""
+    """Concrete classes whose stored values are identifiers under `now` and were not, or the contrary, or of another
+    scheme. A class that is new, or was gone, counts where it has any."""
     was = schemes_of(before)
     return tuple(
         name
         for name, held in sorted(schemes_of(now).items())
-        if not now.classes[name].abstract and set(held) - set(was.get(name, ()))
+        if not now.classes[name].abstract and set(held) ^ set(was.get(name, ()))
     )
 
 

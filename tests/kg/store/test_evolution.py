@@ -445,6 +445,8 @@ async def test_stored_values_of_a_property_that_gains_a_scheme_are_identifiers(m
         receipt = await one.commit(ChangeSet((same,), sources=(Source("b"),)), now=NOW + 10)
         assert (receipt.merged, receipt.loaded) == (1, 0)
     assert await identifiers(store, tmp_path) == await identifiers(fresh, tmp_path)
+    await store.migrate(PLAIN)
+    assert await identifiers(store, tmp_path) == set()
 
 
 @pytest.mark.parametrize(
