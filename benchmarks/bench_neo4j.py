@@ -4,27 +4,29 @@
 
 Facts are invented (`benchmarks/neo4j_peers/facts.py`), and loaded twice into one server that is started for it: by the
 raw driver, `UNWIND … MERGE`, into the layout that one would draw by hand; and by our commits, with validation,
-claims, sources and both clocks. Answers are compared first; a question whose answers differ ends the run. Then all
-systems answer over HTTP, ours and the hand-written Cypher behind the same bare handler, in turns: requests/s by 8
-clients, and the median and 95th percentile of a request. `--sqlite` asks the SQLite store in place of ours on Neo4j.
+claims, sources and both clocks, batch by batch in turn. Answers are compared first; a question whose answers differ
+ends the run. Then all systems answer over HTTP, ours and the hand-written Cypher behind the same bare handler, in
+turns: requests/s by 8 clients in a process of their own (median of the turns), the median and 95th percentile of a
+request, and the median of the ratios of turns that followed each other. `--sqlite` asks the SQLite store in place of
+ours on Neo4j.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import http.client
 import json
 import random
 import statistics
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import neo4j
 import orjson
@@ -32,9 +34,11 @@ import uvicorn
 
 from api.cli import collect_rarely
 from benchmarks.neo4j_peers import natural, ours, peer
-from benchmarks.neo4j_peers.facts import SCHEMA, Size, change_sets
+from benchmarks.neo4j_peers.clients import Clients, Way, asked
+from benchmarks.neo4j_peers.facts import SCHEMA, Size, change_sets, relations
+from benchmarks.neo4j_peers.natural import batches
+from kg.model.changes import Put
 from kg.query.secure import EVERYTHING
-from kg.store.base import Scan
 from kg.store.open import open_store
 from tools.neo4j.server import running
 
@@ -44,47 +48,57 @@ if TYPE_CHECKING:
     from kg.store.base import Store
 
 BATCH = 1000
-CLIENTS = 8
-ROUNDS = 3
-Handler = "Callable[[str], Awaitable[bytes]]"
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Requests a second, and milliseconds of a request."""
-
-    per_second: float
-    median: float
-    p95: float
+ROUNDS = 6
+WARMING = 1 / 3
+"""Which part of the batches of each kind only warms caches and the JVM."""
 
 
 # ---------------------------------------------------------------- loading
 
 
-async def load_ours(store: Store, size: Size) -> dict[str, float]:
-    """Rows a second by kind, all that the port's commit does included."""
-    spent: dict[str, float] = {}
-    rows: dict[str, int] = {}
+@dataclass
+class Loading:
+    """Seconds of each batch, ours and the raw driver's in turn, over the same facts."""
+
+    rows: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    ours: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    raw: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        """By kind of batch: rows a second, and the median of the batches' ratios, those that only warm left out."""
+        out = {}
+        for kind, rows in self.rows.items():
+            warm = int(len(rows) * WARMING)
+            ours, raw = self.ours[kind][warm:], self.raw[kind][warm:]
+            out[kind] = {"ours": sum(rows[warm:]) / sum(ours)}
+            if raw:
+                ratios = [theirs / mine for mine, theirs in zip(ours, raw, strict=True)]
+                out[kind] |= {"raw": sum(rows[warm:]) / sum(raw), "ratio": statistics.median(ratios)}
+        return out
+
+
+async def load(store: Store, driver: neo4j.Driver, size: Size) -> tuple[Loading, dict[str, str]]:
+    """Both layouts; and our id of each fact's key, which the hand-made nodes get too, so that answers are equal."""
+    loading, ids = Loading(), dict[str, str]()
+    natural.indexes(driver)
+    related = batches(relations(size), BATCH)
     for kind, change_set, clock in change_sets(size, BATCH):
         begun = time.perf_counter()
-        await store.commit(change_set, now=clock)
-        spent[kind] = spent.get(kind, 0.0) + time.perf_counter() - begun
-        rows[kind] = rows.get(kind, 0) + len(change_set.changes)
-    return {kind: rows[kind] / spent[kind] for kind in rows}
-
-
-async def ids_of(store: Store, size: Size) -> dict[str, str]:
-    """Our id of each fact's key, by name or code: what the hand-made nodes are given, so that answers are equal."""
-    from benchmarks.neo4j_peers.facts import NOW, enterprise
-
-    wanted = {enterprise(i)["name"]: f"e{i}" for i in range(size.enterprises)}
-    wanted |= {f"园区{i}": f"s{i}" for i in range(size.sites)} | {f"产品{i}": f"p{i}" for i in range(size.products)}
-    found = {}
-    for cls in ("Enterprise", "Site", "Product"):
-        async for batch in store.scan(Scan(NOW, cls=cls, properties=("name",)), EVERYTHING):
-            for one, name in zip(batch.column("id").to_pylist(), batch.column("name").to_pylist(), strict=True):
-                found[wanted[name]] = one
-    return found
+        receipt = await store.commit(change_set, now=clock)
+        loading.ours[kind].append(time.perf_counter() - begun)
+        loading.rows[kind].append(len(change_set.changes))
+        puts = [change.record.local for change in change_set.changes if isinstance(change, Put)]
+        ids |= dict(zip(puts, receipt.entities, strict=True))
+        if kind in {"others", "version 1"}:
+            by_hand = natural.node_statements(puts, ids)
+        elif kind == "relations":
+            by_hand = natural.relation_statements(next(related), ids)
+        else:
+            continue
+        begun = time.perf_counter()
+        natural.write(driver, by_hand)
+        loading.raw[kind].append(time.perf_counter() - begun)
+    return loading, ids
 
 
 # ---------------------------------------------------------------- serving and asking
@@ -100,7 +114,7 @@ def behind_a_bare_handler(handlers: dict[str, Any]) -> Iterator[tuple[str, int]]
         while (await receive()).get("more_body"):
             pass
         system, _, name = scope["path"].strip("/").partition("/")
-        body = await handlers[system](name)
+        body = await handlers[system](unquote(name))
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
         await send({"type": "http.response.body", "body": body})
 
@@ -115,43 +129,6 @@ def behind_a_bare_handler(handlers: dict[str, Any]) -> Iterator[tuple[str, int]]
     finally:
         server.should_exit = True
         thread.join(30)
-
-
-def asked(address: tuple[str, int], path: str, body: bytes) -> bytes:
-    connection = http.client.HTTPConnection(*address, timeout=120)
-    try:
-        return _one(connection, path, body)
-    finally:
-        connection.close()
-
-
-def _one(connection: http.client.HTTPConnection, path: str, body: bytes) -> bytes:
-    connection.request("POST", path, body, {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    answer = response.read()
-    if response.status != 200:
-        raise SystemExit(f"{path}: {response.status}\n{answer[:2000]!r}")
-    return answer
-
-
-def rate(address: tuple[str, int], path: str, body: bytes, seconds: float) -> Rate:
-    """By clients side by side, each with a connection that it keeps."""
-    took: list[float] = []
-    end = time.perf_counter() + seconds
-
-    def client(_: int) -> None:
-        connection = http.client.HTTPConnection(*address, timeout=120)
-        while (begun := time.perf_counter()) < end:
-            _one(connection, path, body)
-            took.append(time.perf_counter() - begun)
-        connection.close()
-
-    begun = time.perf_counter()
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(client, range(CLIENTS)))
-    spent = time.perf_counter() - begun
-    took.sort()
-    return Rate(len(took) / spent, 1e3 * statistics.median(took), 1e3 * took[int(0.95 * (len(took) - 1))])
 
 
 # ---------------------------------------------------------------- comparing
@@ -187,23 +164,20 @@ def measure(url: str, store_url: str, size: Size, seconds: float) -> dict[str, A
     collect_rarely()
     driver = neo4j.GraphDatabase.driver(url, notifications_min_severity="OFF")
 
-    async def fill() -> tuple[dict[str, float], dict[str, str], Any]:
+    async def fill() -> tuple[Loading, dict[str, str]]:
         async with await open_store(store_url, SCHEMA, create=True) as store:
-            rates = await load_ours(store, size)
-            ids = await ids_of(store, size)
-            return rates, ids, sampled(ids, size)
+            return await load(store, driver, size)
 
-    rates, ids, chosen = asyncio.run(fill())
-    natural.indexes(driver)
-    begun = time.perf_counter()
-    raw = {"nodes": natural.load_nodes(driver, size, ids, BATCH) / (time.perf_counter() - begun)}
-    begun = time.perf_counter()
-    raw["relations"] = natural.load_relations(driver, size, ids, BATCH) / (time.perf_counter() - begun)
-    result: dict[str, Any] = {"ours, rows/s": rates, "raw driver, rows/s": raw, "questions": {}}
-    print("rows/s, ours:", {k: round(v) for k, v in rates.items()}, "raw:", {k: round(v) for k, v in raw.items()})
+    loading, ids = asyncio.run(fill())
+    driver.close()
+    result: dict[str, Any] = {"loading, rows/s": loading.figures(), "questions": {}}
+    for kind, found in result["loading, rows/s"].items():
+        print(f"{kind:12}", " ".join(f"{name} {value:9.2f}" for name, value in found.items()), flush=True)
 
+    chosen = sampled(ids, size)
     by_hand, queries, posed = natural.questions(*chosen), ours.questions(*chosen), peer.questions(*chosen)
     by_hand["500 representations"] = by_hand["500 ids"]
+    by_hand["near, @cypher"], queries["near, @cypher"] = by_hand["near"], queries["near"]
     opened: dict[str, Any] = {}
 
     async def answer_ours(name: str) -> bytes:
@@ -218,54 +192,63 @@ def measure(url: str, store_url: str, size: Size, seconds: float) -> dict[str, A
         return await by_hand[name].answer(opened["driver"])
 
     handlers = {"ours": answer_ours, "hand": answer_by_hand}
-    with behind_a_bare_handler(handlers) as bare, peer.serving(url) as apollo:
+    with behind_a_bare_handler(handlers) as bare, peer.serving(url) as apollo, Clients() as clients:
         for name in queries:
-            path = name.replace(" ", "%20")
             ways = {
-                "ours": (bare, f"/ours/{name}".replace(" ", "%20"), b""),
-                "hand": (bare, f"/hand/{path}", b""),
-                "peer": (apollo, "/", posed[name].body),
+                "ours": Way(bare, f"/ours/{quote(name)}"),
+                "hand": Way(bare, f"/hand/{quote(name)}"),
+                "peer": Way(apollo, "/", posed[name].body),
             }
-            result["questions"][name] = _turns(name, ways, posed[name], seconds)
-    driver.close()
+            result["questions"][name] = _turns(name, ways, posed[name], clients, seconds)
     return result
 
 
-def _turns(name: str, ways: dict[str, Any], posed: peer.Posed, seconds: float) -> dict[str, Any]:
-    answers = {who: orjson.loads(asked(*way)) for who, way in ways.items()}
+def _turns(
+    name: str, ways: dict[str, Way], posed: peer.Posed, clients: Clients, seconds: float
+) -> dict[str, list[float] | float]:
+    answers = {who: orjson.loads(asked(way)) for who, way in ways.items()}
     if "errors" in answers["peer"]:
         raise SystemExit(f"{name}: {answers['peer']['errors']}")
     other = posed.read(answers["peer"]["data"])
     compare(name, answers["ours"]["it"], answers["hand"]["it"], other, ordered=posed.ordered)
-    found: dict[str, list[Rate]] = {who: [] for who in ways}
+    rates: dict[str, list[float]] = {who: [] for who in ways}
+    took: dict[str, list[float]] = {who: [] for who in ways}
     for number in range(ROUNDS + 1):
         for who, way in ways.items():
-            address, path, body = way
-            measured = rate(address, path, body, seconds)
+            per_second, requests = clients.turn(way, seconds)
             if number:  # the first turn warms caches and the JVM
-                found[who].append(measured)
-    best = {who: max(rates, key=lambda one: one.per_second) for who, rates in found.items()}
-    line = " ".join(
-        f"{who} {one.per_second:8.1f}/s p50 {one.median:7.1f} p95 {one.p95:7.1f} |" for who, one in best.items()
-    )
-    to_hand = best["ours"].per_second / best["hand"].per_second
-    to_peer = best["ours"].per_second / best["peer"].per_second
-    print(f"{name:20} {line} ours/hand {to_hand:5.2f} ours/peer {to_peer:7.2f}", flush=True)
-    return {who: [one.per_second, one.median, one.p95] for who, one in best.items()} | {
-        "ours/hand": to_hand, "ours/peer": to_peer,
-    }  # fmt: skip
+                rates[who].append(per_second)
+                took[who] += requests
+    found: dict[str, list[float] | float] = {}
+    line = f"{name:20}"
+    for who in ways:
+        in_order = sorted(took[who])
+        p50, p95 = (1e3 * in_order[int(part * (len(in_order) - 1))] for part in (0.5, 0.95))
+        found[who] = [statistics.median(rates[who]), p50, p95]
+        line += f" {who} {statistics.median(rates[who]):7.1f}/s p50 {p50:7.1f} p95 {p95:7.1f} |"
+    for who in ("hand", "peer"):
+        ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates[who], strict=True))
+        found[f"ours/{who}"] = ratio
+        line += f" ours/{who} {ratio:6.2f}"
+    print(line, flush=True)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--scale", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each turn")
     parser.add_argument("--sqlite", action="store_true")
     parser.add_argument("--out", type=Path)
     said = parser.parse_args()
     size = Size(2000 if said.small else 20_000 * said.scale)
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "neo4j") as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(
+            Path(folder) / "neo4j", heap="768m" if said.scale == 1 else "3g", cache="256m" if said.scale == 1 else "3g"
+        ) as server,
+    ):
         store = f"sqlite:///{folder}/bench.db" if said.sqlite else server.url
         result = measure(server.url, store, size, 0.5 if said.small else said.seconds)
     if said.out:

@@ -25,6 +25,8 @@ NOW = START + 1500 * DAY
 VERSIONS = 3
 NAMES = "中芯虹长电科技半导体设备材料精密电子微纳光刻气体晶圆封测集成路智能制造北方盛美拓荆"
 INDUSTRIES = tuple(f"C{i:02d}" for i in range(16))
+WORDS = {"s": "园区", "p": "产品"}
+"""What names of sites and products begin with, by the letter of their keys."""
 CENTRE = (121.4, 31.2)
 SOURCE = Source("register")
 
@@ -71,13 +73,13 @@ class Size:
 
 
 def enterprise(i: int, version: int = VERSIONS - 1) -> dict[str, Any]:
-    """Its properties in a version; `lon`, `lat` in degrees on WGS 84."""
+    """Its properties in a version; `lon`, `lat` in degrees on WGS 84: some 20 km by 20, as a large park has."""
     rng = random.Random(i * VERSIONS + version)
     return {
         "name": "".join(rng.sample(NAMES, 8)) + f"{i}", "status": "active" if i % 5 else "suspended",
         "industry": INDUSTRIES[i % len(INDUSTRIES)], "founded": f"{1990 + i % 30}-0{1 + i % 9}-15",
         "employees": rng.randrange(1, 5000) + version, "registeredCapital": float(rng.randrange(1, 100_000)),
-        "lon": round(121.0 + rng.random() * 0.8, 6), "lat": round(30.9 + rng.random() * 0.6, 6),
+        "lon": round(121.3 + rng.random() * 0.2, 6), "lat": round(31.1 + rng.random() * 0.2, 6),
     }  # fmt: skip
 
 
@@ -96,8 +98,8 @@ def relations(size: Size) -> Iterator[tuple[str, str, str, float | None]]:
 def change_sets(size: Size, batch: int) -> Iterator[tuple[str, ChangeSet, int]]:
     """(what it is, ChangeSet, system instant to commit it at), in order."""
     clock = NOW - 100 * DAY  # all is known afterwards, as of a register that is loaded today
-    made: list[Any] = [_put("Site", f"s{i}", {"name": f"园区{i}", "code": f"{i}"}) for i in range(size.sites)]
-    made += [_put("Product", f"p{i}", {"name": f"产品{i}", "code": f"{i}"}) for i in range(size.products)]
+    made: list[Any] = [_put("Site", f"s{i}", {"name": f"{WORDS['s']}{i}", "code": f"{i}"}) for i in range(size.sites)]
+    made += [_put("Product", f"p{i}", {"name": f"{WORDS['p']}{i}", "code": f"{i}"}) for i in range(size.products)]
     batches: list[tuple[str, list[Any]]] = [("others", made[at : at + batch]) for at in range(0, len(made), batch)]
     for kind, part in batches:
         clock += 1_000_000

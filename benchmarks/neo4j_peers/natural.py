@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from benchmarks.neo4j_peers.facts import CENTRE, Size, enterprise, relations
+from benchmarks.neo4j_peers.facts import CENTRE, WORDS, enterprise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from neo4j import AsyncDriver, Driver
+    from neo4j import AsyncDriver, Driver, ManagedTransaction
 
 METRES: Final = 6_378_140.0 / 6_371_008.8
 """`point.distance` measures on a larger sphere than ours."""
@@ -50,48 +50,57 @@ def indexes(driver: Driver) -> None:
     driver.execute_query("CALL db.awaitIndexes(300)")
 
 
-def batches(rows: Iterable[Any], size: int) -> Iterable[list[Any]]:
+def batches(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
     rows = iter(rows)
     while part := list(islice(rows, size)):
         yield part
 
 
-def load_nodes(driver: Driver, size: Size, ids: Mapping[str, str], batch: int) -> int:
-    """Nodes by `UNWIND … MERGE`; how many."""
-    made = 0
-    firms = ({"id": ids[f"e{i}"], **enterprise(i)} for i in range(size.enterprises))
-    for part in batches(firms, batch):
-        driver.execute_query(
-            "UNWIND $rows AS r MERGE (n:HandEnterprise {id: r.id}) SET n.name = r.name, n.status = r.status, "
-            "n.industry = r.industry, n.founded = r.founded, n.employees = r.employees, "
-            "n.registeredCapital = r.registeredCapital, n.location = point({longitude: r.lon, latitude: r.lat})",
-            rows=part,
-        )
-        made += len(part)
-    for key, count, word in (("s", size.sites, "园区"), ("p", size.products, "产品")):
-        rest = ({"id": ids[f"{key}{i}"], "name": f"{word}{i}", "code": f"{i}"} for i in range(count))
-        for part in batches(rest, batch):
-            cypher = f"UNWIND $rows AS r MERGE (n:{LABELS[key]} {{id: r.id}}) SET n.name = r.name, n.code = r.code"
-            driver.execute_query(cypher, rows=part)
-            made += len(part)
-    return made
+Statements = list[tuple[str, list[dict[str, Any]]]]
+"""Cypher, and its rows."""
 
 
-def load_relations(driver: Driver, size: Size, ids: Mapping[str, str], batch: int) -> int:
-    made = 0
-    for part in batches(relations(size), batch):
-        for relation, label in TYPES.items():
-            rows = [
-                {"a": ids[start], "b": ids[end], "v": volume} for name, start, end, volume in part if name == relation
-            ]
-            far = {"operatesAt": "HandSite", "suppliesTo": "HandEnterprise", "produces": "HandProduct"}[relation]
-            cypher = (
-                f"UNWIND $rows AS r MATCH (a:HandEnterprise {{id: r.a}}) MATCH (b:{far} {{id: r.b}}) "
-                f"MERGE (a)-[x:{label}]->(b) SET x.volume = r.v"
-            )
-            driver.execute_query(cypher, rows=rows)
-            made += len(rows)
-    return made
+def node_statements(keys: Iterable[str], ids: Mapping[str, str]) -> Statements:
+    """Nodes of these keys of facts, by `UNWIND … MERGE`."""
+    rows: dict[str, list[dict[str, Any]]] = {"e": [], "s": [], "p": []}
+    for key in keys:
+        kind, number = key[0], int(key[1:])
+        row = enterprise(number) if kind == "e" else {"name": WORDS[kind] + key[1:], "code": key[1:]}
+        rows[kind].append({"id": ids[key], **row})
+    firm = (
+        "UNWIND $rows AS r MERGE (n:HandEnterprise {id: r.id}) SET n.name = r.name, n.status = r.status, "
+        "n.industry = r.industry, n.founded = r.founded, n.employees = r.employees, "
+        "n.registeredCapital = r.registeredCapital, n.location = point({longitude: r.lon, latitude: r.lat})"
+    )
+    texts = {
+        kind: f"UNWIND $rows AS r MERGE (n:{LABELS[kind]} {{id: r.id}}) SET n.name = r.name, n.code = r.code"
+        for kind in "sp"
+    } | {"e": firm}
+    return [(texts[kind], found) for kind, found in rows.items() if found]
+
+
+def relation_statements(part: Iterable[tuple[str, str, str, float | None]], ids: Mapping[str, str]) -> Statements:
+    """The same for relations, a statement for each type."""
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TYPES}
+    for name, start, end, volume in part:
+        rows[name].append({"a": ids[start], "b": ids[end], "v": volume})
+    far = {"operatesAt": "HandSite", "suppliesTo": "HandEnterprise", "produces": "HandProduct"}
+    text = (
+        "UNWIND $rows AS r MATCH (a:HandEnterprise {{id: r.a}}) MATCH (b:{far} {{id: r.b}}) "
+        "MERGE (a)-[x:{type}]->(b) SET x.volume = r.v"
+    )
+    return [(text.format(far=far[name], type=TYPES[name]), found) for name, found in rows.items()]
+
+
+def write(driver: Driver, statements: Statements) -> None:
+    """In one transaction."""
+
+    def work(tx: ManagedTransaction) -> None:
+        for cypher, rows in statements:
+            tx.run(cypher, rows=rows).consume()
+
+    with driver.session() as session:
+        session.execute_write(work)
 
 
 FIRM = ("id", "name", "status", "founded", "registeredCapital", "employees")
@@ -153,15 +162,15 @@ def questions(sample: list[str], site: str, sites: list[str], last: str) -> dict
         "near": Asked(
             "WITH point({longitude: $x, latitude: $y}) AS here MATCH (e:HandEnterprise) "
             "WHERE point.distance(e.location, here) <= $r WITH e, point.distance(e.location, here) AS d "
-            "ORDER BY d, e.id LIMIT 100 RETURN e.id, e.name",
+            "ORDER BY d, e.id LIMIT 100 RETURN collect([e.id, e.name])",
             place,
-            lambda rows: [{"id": i, "name": n} for i, n in rows],
+            lambda rows: [{"id": i, "name": n} for i, n in rows[0][0]],
         ),
         "closure": Asked(
-            "MATCH p = (:HandEnterprise {id: $id})<-[:HAND_SUPPLIES_TO*1..6]-(f:HandEnterprise) "
-            "WITH f, min(length(p)) AS depth RETURN f.id AS id, depth ORDER BY id",
+            "MATCH (s:HandEnterprise {id: $id}) MATCH p = (s)<-[:HAND_SUPPLIES_TO*1..6]-(f:HandEnterprise) "
+            "WITH f, min(length(p)) AS depth ORDER BY f.id RETURN collect([f.id, depth])",
             {"id": last},
-            lambda rows: [{"id": i, "depth": d} for i, d in rows if i != last],
+            lambda rows: [{"id": i, "depth": d} for i, d in rows[0][0] if i != last],
         ),
         "5,000 rows": Asked(
             f"MATCH (e:HandEnterprise) WITH e ORDER BY e.id LIMIT 5000 RETURN collect({LISTED})",

@@ -114,7 +114,14 @@ def free_port() -> int:
 
 
 def start(
-    home: Path, *, version: str = LTS, heap: str = "768m", wipe: bool = False, port: int = 0, stay: bool = False
+    home: Path,
+    *,
+    version: str = LTS,
+    heap: str = "768m",
+    cache: str = "256m",
+    wipe: bool = False,
+    port: int = 0,
+    stay: bool = False,
 ) -> Server:
     """Start a server with its data in `home` and wait until it answers. Unavailable where that cannot be.
 
@@ -125,7 +132,7 @@ def start(
         shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    (home / "neo4j.conf").write_text(_configuration(port), encoding="utf-8")
+    (home / "neo4j.conf").write_text(_configuration(port, cache), encoding="utf-8")
     command = [
         java, f"-Xms{heap}", f"-Xmx{heap}", "-XX:+UseG1GC", *[f"--add-opens={opened}" for opened in _OPENED],
         *(["--add-modules=jdk.incubator.vector"] if not version.startswith("5.") else []),
@@ -142,7 +149,7 @@ def start(
     return Server(f"bolt://127.0.0.1:{port}", process.pid, process)
 
 
-def _configuration(port: int) -> str:
+def _configuration(port: int, cache: str) -> str:
     return "\n".join(
         (
             "server.bolt.enabled=true",
@@ -151,7 +158,7 @@ def _configuration(port: int) -> str:
             "server.http.enabled=false",
             "dbms.security.auth_enabled=false",
             "dbms.usage_report.enabled=false",
-            "server.memory.pagecache.size=256m",
+            f"server.memory.pagecache.size={cache}",
             "db.tx_log.rotation.retention_policy=keep_none",
             "db.tx_log.preallocate=false",
             "",
@@ -203,9 +210,9 @@ def _runs(pid: int) -> bool:
 
 
 @contextmanager
-def running(home: Path, *, version: str = LTS) -> Iterator[Server]:
+def running(home: Path, *, version: str = LTS, heap: str = "768m", cache: str = "256m") -> Iterator[Server]:
     """A server with no data, for as long as it is used."""
-    server = start(home, version=version, wipe=True)
+    server = start(home, version=version, heap=heap, cache=cache, wipe=True)
     try:
         yield server
     finally:

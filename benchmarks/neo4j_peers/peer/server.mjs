@@ -8,6 +8,13 @@ import neo4j from "neo4j-driver";
 const typeDefs = `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.0", import: ["@key"])
 
+  type Query {
+    nearest(x: Float!, y: Float!, r: Float!): [Enterprise!]! @cypher(
+      statement: "WITH point({longitude: $x, latitude: $y}) AS here MATCH (e:HandEnterprise) WHERE point.distance(e.location, here) <= $r WITH e, point.distance(e.location, here) AS d ORDER BY d, e.id LIMIT 100 RETURN e"
+      columnName: "e"
+    )
+  }
+
   type Site @node(labels: ["HandSite"]) {
     id: ID!
     name: String

@@ -46,7 +46,8 @@ class Relations:
         self._prefetch(lines)
         identities = self._identities(lines)
         self._adopt_contributors(identities)
-        stored = w.reading.edges({i[0] for i in identities}) if identities else {}
+        held = self._perhaps_stored(identities)
+        stored = w.reading.edges(held) if held else {}
         self.entities.fetch({e for i in identities for e in i[2:]})
         contributions = self._contributions({i[0] for i in identities})
         clipped: list[Clipped] = []
@@ -203,6 +204,23 @@ class Relations:
                             )
                         )  # fmt: skip
         return out
+
+    def _perhaps_stored(self, identities: set[Identity]) -> set[str]:
+        """Relations that may have rows: a relation has some only where a stored claim says so of these two ends."""
+        w = self.w
+        ends: dict[str, set[str]] = {}
+        for name, lines in w.relation_lines.items():
+            if any(line.stored for line in lines.values()):
+                meta = w.relation_meta[name]
+                found = ends.setdefault(meta.relation, set())
+                for key in (meta.start, meta.end):
+                    found.update(row.entity for row in (*w.record(key), *w.stored_records.get(key, ())))
+        nothing: set[str] = set()
+        return {
+            edge
+            for edge, relation, start, end in identities
+            if start in (found := ends.get(relation, nothing)) and end in found
+        }
 
     # ------------------------------------------------------------ ends
 

@@ -72,12 +72,13 @@ class Answers:
         for instant in systems:
             check_readable(instant, head.system, head.pruned)
         current = all(head.present(valid, head.system, query.level) for valid in valid_instants(query))
-        plan = self._plans.get((key, current))
+        name = (key, current, head.moved)
+        plan = self._plans.get(name)
         if plan is None:
             if len(self._plans) >= _PLANS:
                 self._plans.pop(next(iter(self._plans)), None)
-            plan = Compiler(self.schema, self.layout, holed(query, head.system), current).compile()
-            self._plans[key, current] = plan
+            plan = Compiler(self.schema, self.layout, holed(query, head.system), current, head.moved).compile()
+            self._plans[name] = plan
         return plan, constants
 
     async def stream(self, asker: Asker, link: Link, query: Query, scope: Scope) -> AsyncIterator[Any]:
@@ -94,7 +95,7 @@ class Answers:
         _, constants, systems = lift(secured, head.system)
         for instant in systems:
             check_readable(instant, head.system, head.pruned)
-        plan = Compiler(self.schema, self.layout, holed(secured, head.system), present=False).compile_rows()
+        plan = Compiler(self.schema, self.layout, holed(secured, head.system), False, head.moved).compile_rows()
         statement = plan.statement(constants)
         parameters = dict(statement.parameters)
         for before in statement.before:

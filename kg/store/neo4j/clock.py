@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from kg.store.neo4j.reading import Work
 
 _FIELDS: Final = (
-    "system", "seq", "row", "epoch", "pivot", "heldFrom", "heldTo", "split", "pruned", "schema", "attempt",
+    "system", "seq", "row", "epoch", "pivot", "heldFrom", "heldTo", "split", "moved", "pruned", "schema",
+    "attempt",
 )  # fmt: skip
 
 
@@ -28,6 +29,7 @@ class Ticks:
     held_from: int = MIN
     held_to: int = OPEN
     split: bool = False
+    moved: bool = False  # whether any entity was ever merged into another
     pruned: int = 0
     schema: int = 0
     attempt: str = ""  # of the latest facts: a writer whose reply was lost asks for it
@@ -35,20 +37,21 @@ class Ticks:
     def values(self) -> list[Any]:
         return [
             self.system, self.seq, self.row, self.epoch, self.pivot, self.held_from, self.held_to, self.split,
-            self.pruned, self.schema, self.attempt,
+            self.moved, self.pruned, self.schema, self.attempt,
         ]  # fmt: skip
 
     def published(self) -> dict[str, Any]:
         """What the Gate takes over."""
         return {
             "system": self.system, "seq": self.seq, "heldFrom": self.held_from, "heldTo": self.held_to,
-            "split": self.split, "pruned": self.pruned, "schema": self.schema, "written": self.epoch,
+            "split": self.split, "moved": self.moved, "pruned": self.pruned, "schema": self.schema,
+            "written": self.epoch,
         }  # fmt: skip
 
 
 async def lock(work: Work) -> tuple[Ticks, int]:
     """Take the Clock's lock for the rest of the transaction; its values, and `written` of the Gate."""
-    listed = ", ".join(f"c.{name}" for name in _FIELDS)
+    listed = ", ".join("coalesce(c.moved, true)" if name == "moved" else f"c.{name}" for name in _FIELDS)
     # The write comes before any value is read: it is what takes the lock.
     (found,) = await work.rows(
         f"MATCH (c:`{CLOCK}` {{id: 0}}) SET c.locked = true WITH c MATCH (g:`{GATE}` {{id: 0}}) "

@@ -56,7 +56,7 @@ class Turn:
         await keep(self.work, ticks)
         if visible:
             await self.link.write(ANNOUNCE, {"epoch": ticks.epoch, "rewriting": rewriting})
-        await self.work.tx.commit()
+        await self.work.commit()
 
 
 RESTORING: Final = "restoring"
@@ -94,7 +94,7 @@ async def settle(link: Link) -> None:
     """Publish what is committed, and take back an announcement whose facts never came."""
     async with turn(link) as mine:
         await mine.work.rows(SETTLE, epoch=mine.ticks.epoch, values=mine.ticks.published())
-        await mine.work.tx.commit()
+        await mine.work.commit()
 
 
 async def commit(

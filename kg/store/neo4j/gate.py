@@ -26,6 +26,7 @@ class Head:
     held_from: int
     held_to: int
     split: bool
+    moved: bool  # whether any entity was ever merged into another
     pruned: int
     schema: int  # ordinal of the Schema that the graph fits
 
@@ -46,7 +47,7 @@ class Head:
 
 HEAD: Final = (
     f"MATCH (g:`{GATE}` {{id: 0}}) RETURN g.system, g.seq, g.writing, g.written, g.rewriting, g.heldFrom, g.heldTo, "
-    "g.split, g.pruned, g.schema"
+    "g.split, coalesce(g.moved, true), g.pruned, g.schema"
 )
 """Gives the fields of `Head` in order."""
 

@@ -89,12 +89,12 @@ async def create(link: Link) -> None:
         {
             "clock": {
                 "format": FORMAT, "secret": os.urandom(32), "system": 0, "seq": 0, "row": 1, "epoch": 0,
-                "pivot": MIN, "heldFrom": MIN, "heldTo": OPEN, "split": False, "pruned": 0,
+                "pivot": MIN, "heldFrom": MIN, "heldTo": OPEN, "split": False, "moved": False, "pruned": 0,
                 "schema": 0, "attempt": "",
             },
             "gate": {
                 "system": 0, "seq": 0, "writing": 0, "written": 0, "rewriting": 0, "heldFrom": MIN,
-                "heldTo": OPEN, "split": False, "pruned": 0, "schema": 0,
+                "heldTo": OPEN, "split": False, "moved": False, "pruned": 0, "schema": 0,
             },
         },
     )  # fmt: skip

@@ -37,10 +37,28 @@ class Work:
     def __init__(self, tx: neo4j.AsyncTransaction) -> None:
         self.tx = tx
         self.loop = asyncio.get_running_loop()
+        self._sent: list[neo4j.AsyncResult] = []
 
     async def rows(self, text: str, /, **parameters: Any) -> list[list[Any]]:
+        await self.done()
         result = await self.tx.run(text, parameters)
         return await result.values()
+
+    async def send(self, text: str, /, **parameters: Any) -> None:
+        """A statement that gives no rows: the server works on it while the next one is made ready here.
+
+        What is wrong with it is raised by whatever is asked or sent next, or by `done`.
+        """
+        self._sent.append(await self.tx.run(text, parameters))
+
+    async def done(self) -> None:
+        """All that was sent has happened."""
+        while self._sent:
+            await self._sent.pop(0).consume()
+
+    async def commit(self) -> None:
+        await self.done()
+        await self.tx.commit()
 
     def ask(self, text: str, /, **parameters: Any) -> list[list[Any]]:
         """From another thread than the event loop's."""

@@ -217,5 +217,5 @@ async def _batches(link: Link, text: str, before: int) -> int:
 async def _once(link: Link, text: str, before: int) -> int:
     async with turn(link) as mine:
         (found,) = await mine.work.rows(text, before=before)
-        await mine.work.tx.commit()
+        await mine.work.commit()
         return int(found[0])

@@ -26,7 +26,8 @@ BATCH: Final = 2000
 
 
 class Writer:
-    """One transaction's writing. It numbers rows, and moves the Clock's valid range and `split` in `ticks`."""
+    """One transaction's writing. It numbers rows, and moves the Clock's valid range, `split` and `moved` in
+    `ticks`."""
 
     def __init__(self, work: Work, shapes: Shapes, ticks: Ticks) -> None:
         self.work = work
@@ -58,7 +59,7 @@ class Writer:
 
     async def _each(self, text: str, rows: Sequence[Any], **more: Any) -> None:
         for found in batches(rows, BATCH):
-            await self.work.rows(f"UNWIND $rows AS r {text}", rows=found, **more)
+            await self.work.send(f"UNWIND $rows AS r {text}", rows=found, **more)
 
     # ------------------------------------------------------------ rows that are there
 
@@ -101,6 +102,7 @@ class Writer:
 
     async def records(self, rows: Sequence[RecordRow], *, numbered: bool = False) -> None:
         self._take(rows, numbered=numbered)
+        self.ticks.moved = self.ticks.moved or any(row.home != row.entity for row in rows)
         await self._nodes(names.RECORD, rows, values.record)
 
     async def identifiers(self, rows: Sequence[IdentifierRow], *, numbered: bool = False) -> None:

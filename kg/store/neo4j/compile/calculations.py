@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SIGNS = {Op.ADD: "+", Op.SUBTRACT: "-", Op.MULTIPLY: "*"}
 _GREATEST = 2**63 - 1
+NEO4J_RADIUS_M = 6_378_140.0
 _LARGEST = "1.7976931348623157e308"
 
 
@@ -188,10 +189,20 @@ def _distance(text: str, lon: float, lat: float) -> float:
 
 
 def haversine(c: Compiler, there: str, lon: str, lat: str) -> str:
-    """`kg.geo.geometry.haversine_m` and `round_mm` in Cypher, operation by operation."""
-    x = c.names.fresh("x")
+    """`kg.geo.geometry.haversine_m` and `round_mm` in Cypher.
+
+    `point.distance` is the same formula, in compiled code and on another sphere: it is right wherever what is to be
+    rounded to millimetres lies clear of a half. Beside a half, and beyond 10,000 km, where the arc loses digits, the
+    formula is followed operation by operation.
+    """
+    x, y = c.names.fresh("x"), c.names.fresh("x")
     half_phi = f"sin((radians({lat}) - radians({there}.y)) / 2.0)"
     half_lambda = f"sin(radians({lon} - {there}.x) / 2.0)"
     a_ = f"{half_phi} * {half_phi} + cos(radians({there}.y)) * cos(radians({lat})) * {half_lambda} * {half_lambda}"
     arc = f"[{x} IN [{a_}] | asin(sqrt(CASE WHEN {x} > 1.0 THEN 1.0 ELSE {x} END))][0]"
-    return f"floor(2.0 * {EARTH_RADIUS_M} * {arc} * 1000.0 + 0.5) / 1000.0"
+    here = f"point({{longitude: {lon}, latitude: {lat}}})"
+    return (
+        f"[{y} IN [point.distance({there}, {here}) * {1000.0 * EARTH_RADIUS_M / NEO4J_RADIUS_M}] | "
+        f"CASE WHEN {y} < 1.0e10 AND abs({y} - floor({y}) - 0.5) > 0.01 THEN floor({y} + 0.5) "
+        f"ELSE floor(2.0 * {EARTH_RADIUS_M} * {arc} * 1000.0 + 0.5) END / 1000.0][0]"
+    )

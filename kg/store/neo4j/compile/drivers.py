@@ -8,7 +8,7 @@ from kg.query import algebra as a
 from kg.query.algebra import Comparison
 from kg.store.neo4j.compile.calculations import has_point
 from kg.store.neo4j.compile.context import From, Row, mentions
-from kg.store.neo4j.compile.predicates import around, candidates_inside, near_box, predicate, reach_test
+from kg.store.neo4j.compile.predicates import around, candidates_inside, near, near_box, predicate, reach_test
 from kg.store.neo4j.compile.sources import related, relation_of, source
 from kg.store.neo4j.layout import ENTITY, box, point, quoted
 
@@ -136,7 +136,12 @@ def _placed(c: Compiler, cls: str, p: a.Near | a.Spatial, items: list[a.Predicat
     base = found.clauses
     tests = " AND ".join(["", *found.where]) if found.where else ""
     either = f"{base} WHERE {points}{tests} RETURN {v} UNION ALL {base} WHERE {boxes}{tests} RETURN {v}"
-    where = [predicate(c, item, found.row) for item in items]
+    where = [
+        near(c, item, found.row, reached=True)
+        if item is p and isinstance(item, a.Near)
+        else predicate(c, item, found.row)
+        for item in items
+    ]
     return From(f"CALL () {{ {either} }} WITH {v}", where, found.row)
 
 

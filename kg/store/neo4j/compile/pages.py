@@ -195,18 +195,14 @@ def aligned(c: Compiler, s: a.Select, shape: a.Aligned, at: At) -> Made:
     # At one instant there is one version at most; a range gives the first.
     order = f" WITH * ORDER BY {', '.join(_ties(found.row))}" if found.row.at.ranged else ""
     text = f"COLLECT {{ {found.text()}{order} {returned(made, f'[{x}, {made.text}]')} }}"
-    index, read = asked.index, made.read
+    index, read = asked.index, each(made.read)
     name = (lambda one: one) if isinstance(s.source, a.Ids) else key_text
 
     def answer(rows: Any, answering: Answering) -> Any:
-        by_name: dict[str, Any] = {}
-        for key, row in rows:
-            by_name.setdefault(key, row)
-        out = []
-        for one in answering.constants[index]:
-            row = by_name.get(name(one))
-            out.append(None if row is None else read(row, answering))
-        return out
+        first_wins = rows[::-1]
+        objects = read([row for _, row in first_wins], answering)
+        by_name = dict(zip([key for key, _ in first_wins], objects, strict=True))
+        return [by_name.get(name(one)) for one in answering.constants[index]]
 
     return Made(text, answer)
 
@@ -226,24 +222,36 @@ def page(c: Compiler, s: a.Select, shape: a.PageOf, found: From, sorts: list[Sor
             assert field.obj is not None
             made = obj(c, field.obj, found.row)
             texts.append(made)
-            readers.append(made.read)
+            readers.append(each(made.read))
         elif field.part is PagePart.EDGES:
             made, edge = edge_obj(c, field.edge, found.row)
             texts.append(made)
             readers.append(edge)
         else:
             readers.append(None)
-    read = _page_reader(s, shape, readers, _cursor(s, found.row, len(sorts)))
     if not parts.intersection(_ROWS):
-        return Made(f"[{_count(found)}, null]", read)
-    keys = ", ".join([*(one.text for one in sorts), *(t.text for t in ties)])
-    values = ", ".join(["", *(made.text for made in texts)])
-    end = returned(Made("", ahead=tuple(item for made in texts for item in made.ahead)), f"[[{keys}]{values}]")
+        return Made(f"[{_count(found)}, null]", _page_reader(s, shape, readers, None, 0))
+    values = [made.text for made in texts]
+    cursor = _cursor(s, found.row, len(sorts)) if _has_cursors(shape) else None
+    if cursor is not None:
+        keys = ", ".join([*(one.text for one in sorts), *(t.text for t in ties)])
+        values.insert(0, f"[{keys}]")
+    read = _page_reader(s, shape, readers, cursor, len(values))
+    value = values[0] if len(values) == 1 else f"[{', '.join(values)}]"
+    row = Made(value, ahead=tuple(item for made in texts for item in made.ahead))
     more = PagePart.INFO in parts
     if PagePart.TOTAL in parts and s.where is not None and s.page.after is None:
-        return Made(_counted_page(c, s, found, sorts, ties, end, more=more), lambda rows, at: read(_only(rows), at))
-    rows = f"COLLECT {{ {_picked(c, s, found, sorts, ties)}{_limit(c, s.page.first, more=more)} {end} }}"
+        return Made(_counted_page(c, s, found, sorts, ties, row, more=more), lambda rows, at: read(_only(rows), at))
+    rows = f"COLLECT {{ {_picked(c, s, found, sorts, ties)}{_limit(c, s.page.first, more=more)} {returned(row)} }}"
     return Made(f"[{_count(found) if PagePart.TOTAL in parts else 'null'}, {rows}]", read)
+
+
+def _has_cursors(shape: a.PageOf) -> bool:
+    ends = (InfoPart.START, InfoPart.END)
+    return any(
+        any(isinstance(one.shape, a.Cursor) for one in f.edge) or any(part in ends for _, part in f.info)
+        for f in shape.fields
+    )
 
 
 def _count(found: From) -> str:
@@ -256,7 +264,7 @@ def _only(rows: Any) -> Any:
 
 
 def _counted_page(
-    c: Compiler, s: a.Select, found: From, sorts: list[Sort], ties: list[Sort], end: str, *, more: bool
+    c: Compiler, s: a.Select, found: From, sorts: list[Sort], ties: list[Sort], values: Made, *, more: bool
 ) -> str:
     """Total and page in one pass: conditions may cost more than sorting all that satisfy them."""
     row = found.row
@@ -264,19 +272,27 @@ def _counted_page(
     whole, one, rows = (c.names.fresh("x") for _ in range(3))
     first: Any = s.page.first
     part = whole if first.kind == "NoneType" else f"{whole}[0..{c.params.add(first, by=_one_more if more else None)}]"
+    picked = _picked(c, s, found, sorts, ties)
+    if len(names) == 1 and not values.ahead and "{" not in values.text:  # no subquery in it: no clauses are needed
+        listed = f"[{names[0]} IN {part} | {values.text}]"
+        return f"COLLECT {{ {picked} WITH collect({names[0]}) AS {whole} RETURN [size({whole}), {listed}] }}"
     again = ", ".join(f"{one}[{i}] AS {name}" for i, name in enumerate(names))
     return (
-        f"COLLECT {{ {_picked(c, s, found, sorts, ties)} WITH collect([{', '.join(names)}]) AS {whole} "
-        f"WITH {whole}, COLLECT {{ UNWIND {part} AS {one} WITH {again} {end} }} AS {rows} "
+        f"COLLECT {{ {picked} WITH collect([{', '.join(names)}]) AS {whole} "
+        f"WITH {whole}, COLLECT {{ UNWIND {part} AS {one} WITH {again} {returned(values)} }} AS {rows} "
         f"RETURN [size({whole}), {rows}] }}"
     )
 
 
-def _page_reader(s: a.Select, shape: a.PageOf, readers: list[Any], cursor: Reader) -> Reader:
+def _page_reader(s: a.Select, shape: a.PageOf, readers: list[Any], cursor: Reader | None, width: int) -> Reader:
+    """`width`: how many values a row is a list of, its order keys first where there are cursors; 1: of no list."""
     first: Any = s.page.first
     size = None if first.kind == "NoneType" else first.index
     places = [n for n, field in enumerate(shape.fields) if field.part in (PagePart.NODES, PagePart.EDGES)]
-    fields = [(field, readers[n], places.index(n) + 1 if n in places else 0) for n, field in enumerate(shape.fields)]
+    ahead = 0 if cursor is None else 1
+    fields = [
+        (field, readers[n], places.index(n) + ahead if n in places else 0) for n, field in enumerate(shape.fields)
+    ]
 
     def read(found: Any, at: Answering) -> Any:
         total, rows = found
@@ -287,10 +303,15 @@ def _page_reader(s: a.Select, shape: a.PageOf, readers: list[Any], cursor: Reade
             match field.part:
                 case PagePart.TOTAL:
                     out[field.key] = total
-                case PagePart.NODES:
-                    out[field.key] = [reader(row[place], at) for row in shown]
-                case PagePart.EDGES:
-                    out[field.key] = [_edge(reader, row[0], row[place], cursor, at) for row in shown]
+                case PagePart.NODES | PagePart.EDGES:
+                    values = shown if width == 1 else [row[place] for row in shown]
+                    if field.part is PagePart.NODES:
+                        out[field.key] = reader(values, at)
+                    else:
+                        keys = shown if cursor is None else [row[0] for row in shown]
+                        out[field.key] = [
+                            _edge(reader, own, value, cursor, at) for own, value in zip(keys, values, strict=True)
+                        ]
                 case PagePart.INFO:
                     out[field.key] = {
                         key: _info(part, s, shown, cursor, at, more=len(rows) > len(shown)) for key, part in field.info
@@ -302,14 +323,16 @@ def _page_reader(s: a.Select, shape: a.PageOf, readers: list[Any], cursor: Reade
     return read
 
 
-def _edge(readers: list[tuple[str, Reader | None]], keys: Any, values: Any, cursor: Reader, at: Answering) -> Any:
+def _edge(
+    readers: list[tuple[str, Reader | None]], keys: Any, values: Any, cursor: Reader | None, at: Answering
+) -> Any:
     return {
-        key: cursor(keys, at) if read is None else read(value, at)
+        key: (cursor(keys, at) if cursor else None) if read is None else read(value, at)
         for (key, read), value in zip(readers, values, strict=True)
     }
 
 
-def _info(part: InfoPart | a.Fixed, s: a.Select, rows: Any, cursor: Reader, at: Answering, *, more: bool) -> Any:
+def _info(part: InfoPart | a.Fixed, s: a.Select, rows: Any, cursor: Reader | None, at: Answering, *, more: bool) -> Any:
     match part:
         case a.Fixed(value):
             return fixed(value).read(None, at)
@@ -318,9 +341,9 @@ def _info(part: InfoPart | a.Fixed, s: a.Select, rows: Any, cursor: Reader, at: 
         case InfoPart.HAS_PREVIOUS:
             return s.page.after is not None
         case InfoPart.START:
-            return cursor(rows[0][0], at) if rows else None
+            return cursor(rows[0][0], at) if rows and cursor else None
         case InfoPart.END:
-            return cursor(rows[-1][0], at) if rows else None
+            return cursor(rows[-1][0], at) if rows and cursor else None
 
 
 def _cursor(s: a.Select, row: Row, values: int) -> Reader:

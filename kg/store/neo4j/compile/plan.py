@@ -97,6 +97,7 @@ class Compiler:
     layout: Layout
     query: a.Query
     present: bool
+    moved: bool  # whether any entity was ever merged into another
     params: Params = field(default_factory=Params)
     names: Names = field(default_factory=Names)
     before: dict[object, Asked] = field(default_factory=dict)

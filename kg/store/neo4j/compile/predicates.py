@@ -12,7 +12,7 @@ from kg.query import algebra as a
 from kg.query.algebra import Comparison
 from kg.schema.types import Datatype
 from kg.store.boxes import MARGIN_DEGREES, east_of, north_of, south_of, west_of
-from kg.store.neo4j.compile.calculations import distance, has_point
+from kg.store.neo4j.compile.calculations import NEO4J_RADIUS_M, distance, has_point
 from kg.store.neo4j.compile.context import Ex, of_classes
 from kg.store.neo4j.compile.expressions import expression
 from kg.store.neo4j.compile.sources import source
@@ -167,15 +167,13 @@ def exists(c: Compiler, p: a.Exists, row: Row) -> str:
 # ---------------------------------------------------------------- places
 
 
-_NEO4J_RADIUS_M = 6_378_140.0
-
-
 def _reach(metres: float) -> float:
     """A radius for point.distance, whose sphere is larger, that leaves nothing out."""
-    return float(metres) * (_NEO4J_RADIUS_M / geometry.EARTH_RADIUS_M) * 1.000001 + 0.01
+    return float(metres) * (NEO4J_RADIUS_M / geometry.EARTH_RADIUS_M) * 1.000001 + 0.01
 
 
-def near(c: Compiler, p: a.Near, row: Row) -> str:
+def near(c: Compiler, p: a.Near, row: Row, *, reached: bool = False) -> str:
+    """`reached`: only places are asked about that an index found near enough."""
     lon, lat, metres = _holes(p.lon, p.lat, p.metres)
     ex = expression(c, a.Prop(p.prop), row)
     if ex.null:
@@ -185,7 +183,7 @@ def near(c: Compiler, p: a.Near, row: Row) -> str:
         table = c.table(a.Prop(p.prop), row, _is_near, lon, lat, metres)
         return _some(c, ex, table)
     exact = f"{distance(c, a.Prop(p.prop), row, lon, lat)} <= {limit}"
-    if not has_point(c, a.Prop(p.prop), row):
+    if reached or not has_point(c, a.Prop(p.prop), row):
         return exact
     there = f"{row.alias}.{quoted(point(p.prop))}"
     return f"(({reach_test(c, there, lon, lat, metres)} OR {there} IS NULL) AND {exact})"

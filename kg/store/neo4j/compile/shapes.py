@@ -5,6 +5,7 @@ Cypher's maps lose the order of their keys, and naming each key on each row cost
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kg.query import algebra as a
@@ -13,6 +14,7 @@ from kg.store.lift import Hole
 from kg.store.neo4j.compile import sources
 from kg.store.neo4j.compile.context import Made, Row, alone, as_it_is, edge_property, of_classes, returned
 from kg.store.neo4j.compile.expressions import expression, shown
+from kg.store.neo4j.compile.shaper import Each, Record
 from kg.store.neo4j.layout import ENTITY
 
 if TYPE_CHECKING:
@@ -38,8 +40,11 @@ def obj(c: Compiler, o: a.Obj, row: Row) -> Made:
                 made = _guarded(made, of_classes(row.alias, both))
         keys.append(field.key)
         parts.append(alone(made, c.names))
+    readers = [made.read for made in parts]
+    if len(parts) == 1 and not isinstance(readers[0], _Guarded):
+        return Made(parts[0].text, Record(keys, readers), _ahead(parts))
     text = f"[{', '.join(made.text for made in parts)}]"
-    return Made(text, _object(keys, [made.read for made in parts]), _ahead(parts))
+    return Made(text, _object(keys, readers), _ahead(parts))
 
 
 def _ahead(parts: Sequence[Made]) -> tuple[tuple[str, str], ...]:
@@ -47,27 +52,22 @@ def _ahead(parts: Sequence[Made]) -> tuple[tuple[str, str], ...]:
 
 
 def _guarded(made: Made, test: str) -> Made:
-    inner = made.read
-    return Made(
-        f"CASE WHEN {test} THEN [{made.text}] END",
-        lambda found, at: _ABSENT if found is None else inner(found[0], at),
-        made.ahead,
-    )
+    return Made(f"CASE WHEN {test} THEN [{made.text}] END", _Guarded(made.read), made.ahead)
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """Of a list of the value, or of null where the row's class has no such key."""
+
+    read: Reader
+
+    def __call__(self, found: Any, at: Answering) -> Any:
+        return _ABSENT if found is None else self.read(found[0], at)
 
 
 def _object(keys: list[str], readers: list[Reader]) -> Reader:
-    if all(read is as_it_is for read in readers):
-        return lambda found, _: dict(zip(keys, found, strict=True))
-    if len(set(keys)) == len(keys) and not any(read.__name__ == "<lambda>" for read in readers):
-        plain = [None if read is as_it_is else read for read in readers]
-
-        def quick(found: Any, at: Answering) -> Any:
-            return {
-                key: value if read is None else read(value, at)
-                for key, read, value in zip(keys, plain, found, strict=True)
-            }
-
-        return quick
+    if not any(isinstance(read, _Guarded) for read in readers):
+        return Record(keys, readers)
 
     def careful(found: Any, at: Answering) -> Any:
         out: dict[str, Any] = {}
@@ -142,9 +142,7 @@ def trail(c: Compiler, o: a.Obj, row: Row) -> Made:
 
 def each(read: Reader) -> Reader:
     """Of a list."""
-    if read is as_it_is:
-        return as_it_is
-    return lambda found, at: [read(item, at) for item in found]
+    return as_it_is if read is as_it_is else Each(read)
 
 
 def edge_obj(c: Compiler, fields: Sequence[a.EdgeField], row: Row) -> tuple[Made, list[tuple[str, Reader | None]]]:

@@ -89,6 +89,8 @@ def extent(c: Compiler, cls: str, at: At) -> From:
 
 def survivor(c: Compiler, at: At, key: str) -> str:
     """The entity that answers for the id `key`, a variable or property: itself, or the survivor of its merge."""
+    if not c.moved:
+        return key
     m, o, r = (c.names.fresh("r") for _ in range(3))
     own, moved = " AND ".join(at.identity(o)), " AND ".join(at.identity(r))
     # Most ids never moved: one look into a small index settles that.
@@ -134,7 +136,10 @@ def listed(c: Compiler, s: a.Ids | a.Keys, at: At, *, aligned: bool = False) -> 
     else:
         keys: Any = s.keys
         asked, answering = c.params.add(keys, by=key_texts), holder(c, at, x)
-    first = f"UNWIND {asked} AS {x} WITH {f'{x}, ' if aligned else 'DISTINCT '}{answering} AS {i} "
+    if answering == x:
+        first, i = f"UNWIND {asked} AS {x} ", x
+    else:
+        first = f"UNWIND {asked} AS {x} WITH {f'{x}, ' if aligned else 'DISTINCT '}{answering} AS {i} "
     if at.present:
         text = f"MATCH ({n}:`{ENTITY}`:{c.layout.label(s.cls)} {{id: {i}}})"
         return From(first + text, [], Row(n, n, c.concrete(s.cls), at)), x

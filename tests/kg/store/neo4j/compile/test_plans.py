@@ -37,7 +37,7 @@ SCHEMA = build_schema(
 def compiled(select: a.Select | a.Aggregate, *, present: bool = True) -> Plan:
     query = secure(a.Query((a.Root("it", select),), 5), SCHEMA, EVERYTHING)
     lift(query, 9)
-    return Compiler(SCHEMA, Layout(SCHEMA), holed(query, 9), present).compile()
+    return Compiler(SCHEMA, Layout(SCHEMA), holed(query, 9), present, False).compile()
 
 
 def rows(where: a.Predicate | None = None, source: a.Source | None = None, **more: Any) -> a.Select:
