@@ -194,17 +194,30 @@ def aligned(c: Compiler, s: a.Select, shape: a.Aligned, at: At) -> Made:
     made = obj(c, shape.obj, found.row)
     # At one instant there is one version at most; a range gives the first.
     order = f" WITH * ORDER BY {', '.join(_ties(found.row))}" if found.row.at.ranged else ""
-    text = f"COLLECT {{ {found.text()}{order} {returned(made, f'[{x}, {made.text}]')} }}"
+    # Where no id ever moved, a row that shows its id says itself what it was asked by.
+    place = _id_place(shape.obj) if isinstance(s.source, a.Ids) and not c.moved else None
+    pair = "" if place is not None else f"[{x}, {made.text}]"
+    text = f"COLLECT {{ {found.text()}{order} {returned(made, pair)} }}"
     index, read = asked.index, each(made.read)
     name = (lambda one: one) if isinstance(s.source, a.Ids) else key_text
 
     def answer(rows: Any, answering: Answering) -> Any:
         first_wins = rows[::-1]
-        objects = read([row for _, row in first_wins], answering)
-        by_name = dict(zip([key for key, _ in first_wins], objects, strict=True))
+        if place is None:
+            keys, values = [key for key, _ in first_wins], [row for _, row in first_wins]
+        else:
+            keys, values = [row[place] for row in first_wins], first_wins
+        by_name = dict(zip(keys, read(values, answering), strict=True))
         return [by_name.get(name(one)) for one in answering.constants[index]]
 
     return Made(text, answer)
+
+
+def _id_place(o: a.Obj) -> int | None:
+    """Where among an object's values its entity's id stands, if it has a list of values."""
+    if len(o.fields) < 2 or any(field.only is not None for field in o.fields):
+        return None
+    return next((n for n, field in enumerate(o.fields) if field.shape == a.Leaf(a.Meta(a.MetaName.ID))), None)
 
 
 # ---------------------------------------------------------------- connections
