@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 
 from kg.query import algebra as a
 from kg.query.algebra import Comparison, MetaName, Op
+from kg.query.cursor import CursorCodec
 from kg.query.secure import EVERYTHING, secure
 from kg.schema.types import Datatype
 from kg.store.lift import filled, holed, lift, valid_instants
@@ -34,10 +36,10 @@ SCHEMA = build_schema(
 )  # fmt: skip
 
 
-def compiled(select: a.Select | a.Aggregate, *, present: bool = True) -> Plan:
+def compiled(select: a.Select | a.Aggregate, *, present: bool = True, moved: bool = False) -> Plan:
     query = secure(a.Query((a.Root("it", select),), 5), SCHEMA, EVERYTHING)
     lift(query, 9)
-    return Compiler(SCHEMA, Layout(SCHEMA), holed(query, 9), present, False).compile()
+    return Compiler(SCHEMA, Layout(SCHEMA), holed(query, 9), present, moved).compile()
 
 
 def rows(where: a.Predicate | None = None, source: a.Source | None = None, **more: Any) -> a.Select:
@@ -126,3 +128,24 @@ def test_constants_come_back_into_a_holed_part() -> None:
     assert systems == {9}
     assert valid_instants(query) == {5, 7}
     assert filled(holed(query, 9).roots, constants) == query.roots
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_moved_ids_are_looked_for_once_there_are_any(present: bool) -> None:
+    asked = rows(source=a.Ids("Firm", ("a", "b")))
+    assert "`_Record`" not in compiled(asked, present=present).text
+    assert "`_Record`" in compiled(asked, present=present, moved=True).text
+
+
+@pytest.mark.parametrize(("names", "found"), [(("id", "code"), ["b", "1"]), (("code", "id"), ["1", "b"])])
+def test_a_lookup_finds_its_rows_by_the_id_that_they_show(names: tuple[str, str], found: list[str]) -> None:
+    values: dict[str, a.Expr] = {"id": a.Meta(MetaName.ID), "code": a.Prop("code")}
+    asked = a.Aligned(a.Obj(tuple(a.Field(name, a.Leaf(values[name])) for name in names)))
+    query = secure(a.Query((a.Root("it", a.Select(a.Ids("Firm", ("c", "b", "b")), asked)),), 5), SCHEMA, EVERYTHING)
+    _, constants, _ = lift(query, 9)
+    shown = {"id": "b", "code": "1"}
+    for moved, answer in ((False, [[found]]), (True, [[["b", found]]])):
+        plan = Compiler(SCHEMA, Layout(SCHEMA), holed(query, 9), True, moved).compile()
+        made = orjson.loads(plan.answer(answer, constants, CursorCodec(b"x" * 32)))
+        assert made == {"it": [None, shown, shown]}
+        assert [list(one) for one in made["it"][1:]] == [list(names)] * 2
