@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from kg.errors import LoadError
 from kg.model.records import BadRow, Record
-from loaders.text import Encoding, find_encoding, lines, read_sample
+from loaders.text import Encoding, find_encoding, lines, read_sample, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +54,9 @@ class CsvTable:
             if line.number >= self.header_line:
                 break
         return self._rows(source)
+
+    def about(self) -> int | None:
+        return max(0, times(self.path, b"\n") - self.header_line) or None
 
     def _rows(self, source: Iterator[Line]) -> Iterator[Row]:
         separator, columns = self.separator, self.columns

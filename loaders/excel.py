@@ -67,6 +67,9 @@ class ExcelTable:
     geometric: bool = False
     separator: str = ","
 
+    def about(self) -> int | None:
+        return None
+
     def rows(self) -> Iterator[Row]:
         for number, cells in _filled(self.cells(), self.merged):
             if number < self.first:

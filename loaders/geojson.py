@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from kg.errors import LoadError
 from kg.model.records import BadRow, Record
-from loaders.text import Encoding, find_encoding, read_sample, unreadable
+from loaders.text import Encoding, find_encoding, read_sample, times, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,9 @@ class GeoJsonTable:
     crs: str
     separator: str = ""
     geometric: bool = True
+
+    def about(self) -> int | None:
+        return times(self.path, b'"Feature"') or None
 
     def rows(self) -> Iterator[Row]:
         try:

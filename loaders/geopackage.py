@@ -40,6 +40,10 @@ class GeoPackageTable:
     separator: str = ""
     geometric: bool = True
 
+    def about(self) -> int | None:
+        with _Opened(self.path) as db:
+            return int(next(iter(db.execute(f"select count(*) from {_name(self.layer)}")))[0])  # noqa: S608
+
     def rows(self) -> Iterator[Row]:
         names = ", ".join(_name(column) for column in self.stored)
         with _Opened(self.path) as db:

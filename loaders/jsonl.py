@@ -12,7 +12,7 @@ import orjson
 
 from kg.errors import LoadError
 from kg.model.records import BadRow, Record
-from loaders.text import Encoding, find_encoding, lines, read_sample
+from loaders.text import Encoding, find_encoding, lines, read_sample, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,9 @@ class JsonlTable:
     separator: str = ""
     crs: str = ""
     geometric: bool = False
+
+    def about(self) -> int | None:
+        return times(self.path, b"\n") or None
 
     def rows(self) -> Iterator[Row]:
         for line in lines(self.path, self.encoding, self.sample):

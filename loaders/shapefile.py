@@ -102,6 +102,9 @@ class ShapefileTable:
     separator: str = ""
     geometric: bool = True
 
+    def about(self) -> int | None:
+        return self.count
+
     def rows(self) -> Iterator[Row]:
         try:
             with ExitStack() as stack:

@@ -121,7 +121,7 @@ def load(
             return Load(table, opened_store.schema, replace(options, near=near))
 
     async def once(prepared: Load, opened_store: Store, name: str) -> Receipt:
-        with rows_read(name) as told:
+        with rows_read(name, prepared.table) as told:
             return await prepared.run(opened_store, now=now(), progress=told)
 
     async def one(file: Path, opened_store: Store, bookmark: Callable[[], str]) -> int:
@@ -168,19 +168,22 @@ def _valid_from(text: str | None, zone: str) -> int | None:
 
 
 @contextmanager
-def rows_read(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A line on standard error that counts rows, where that is a terminal."""
+def rows_read(name: str, table: Table) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, with rows read and rejected, where that is a terminal."""
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as shown:
-        task = shown.add_task(name)
+    seen = sys.stderr.isatty()
+    said = TextColumn("{task.description}", markup=False)
+    columns = (said, BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not seen) as shown:
+        task = shown.add_task(name, total=table.about() if seen else None)
         begun = time.monotonic()
 
         def told(read: int, rejected: int) -> None:
             pace = read / max(time.monotonic() - begun, 1e-6)
-            shown.update(task, description=f"{name}: {read} rows, {rejected} rejected, {pace:.0f} rows/s")
+            said = f"{name}: {read:,} rows, {rejected:,} rejected, {pace:,.0f} rows/s"
+            shown.update(task, completed=read, description=said)
 
         yield told
 

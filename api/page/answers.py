@@ -337,7 +337,8 @@ def _one_column(part: _List) -> Column:
     if not isinstance(only, _Leaf):
         return Column(part.label)
     # A figure over related things says of which: "users: count".
-    return Column(f"{part.label} {only.column.label}", only.column.kind) if part.figures else only.column
+    between = " " if part.label.isascii() else ""
+    return Column(f"{part.label}{between}{only.column.label}", only.column.kind) if part.figures else only.column
 
 
 __all__ = ["Cell", "Column", "Item", "Table", "Tabler"]

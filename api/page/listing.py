@@ -309,10 +309,14 @@ def _other_names(visit: Visit) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _hit(visit: Visit, node: dict[str, Any]) -> Hit:
+    colon = visit.voice("colon")
+    declared = {prop.name: prop for prop in visit.schema.classes[node["class"]].properties}
     others: list[str] = []
     for key, value in node.items():
         if key.startswith("p ") and value:
-            others += value if isinstance(value, list) else [value]
+            texts = visit.voice.and_(value) if isinstance(value, list) else value
+            others.append(f"{visit.voice.label(declared[key[2:]].label)}{colon}{texts}")
     label = visit.voice.label(visit.schema.classes[node["class"]].label)
     name = node["name"] or node["id"]
-    return Hit(node["id"], name, node["class"], label, visit.voice.and_(others), visit.moment.link(f"/e/{node['id']}"))
+    also = visit.voice("then").join(others)
+    return Hit(node["id"], name, node["class"], label, also, visit.moment.link(f"/e/{node['id']}"))

@@ -216,7 +216,7 @@ class Pages:
         store = self.engine.store
         latest = (await store.clock()).system
         moment = read_moment(request.query_params, _root(request), self.zone, voice.now, latest)
-        labels = {source.id: source.label for source in await store.sources(scope)}
+        labels = {source.id: voice.said(source.label) for source in await store.sources(scope)}
         return self._made(request, scope, moment, voice, labels)
 
     def _made(self, request: Request, scope: Scope, moment: Moment, voice: Voice, labels: dict[str, str]) -> Visit:

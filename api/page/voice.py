@@ -55,6 +55,11 @@ class Voice:
         text = label.text(self.language)
         return text if self.language == "zh" else text[:1].upper() + text[1:]
 
+    def said(self, text: str) -> str:
+        """A source's label, which may be in both languages: `市场主体登记 | Market registration`."""
+        zh, _, en = text.partition(" | ")
+        return en.strip() if en and self.language == "en" else zh.strip()
+
     def step(self, schema: Schema, name: str) -> str:
         """The label of a relation as read from one end."""
         found = schema.step(name)

@@ -134,7 +134,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "in class": ("In", "范围"),
     "everything": ("everything", "全部"),
-    "also called": ("also", "又称"),
+    "colon": (": ", "："),
+    "then": ("; ", "；"),
     "filled": ("known for {have} of {of}", "{have} / {of} 个已知"),
     # ------------------------------------------------------------ cards
     "properties": ("Properties", "属性"),
@@ -241,5 +242,5 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "systemTo": ("known until", "取代于"),
     "provenance": ("provenance", "来历"),
     "rank": ("rank", "匹配"),
-    "chosen column": ("chosen", "采用"),
+    "chosen column": ("Chosen", "采用"),
 }  # fmt: skip

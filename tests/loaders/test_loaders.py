@@ -302,6 +302,24 @@ def test_bad_files_are_told_of(name: str, bad: Bad, tmp_path: Path) -> None:
         assert all(row.raw and row.raw in text for row in wrong), "a bad row keeps its whole text"
 
 
+def test_about_how_many_rows_there_are(tmp_path: Path) -> None:
+    geopackage(tmp_path / "a.gpkg", {"places": [({"name": "a"}, "POINT (121.6 31.2)")] * 7})
+    feature = '{"type": "Feature", "properties": {"name": "a"}, "geometry": null}'
+    contents: dict[str, bytes] = {
+        "a.csv": b"name\n" + b"a\n" * 7,
+        "a.tsv": b"\nname\tn\n" + b"a\t1\n" * 7,
+        "a.jsonl": b'{"name": "a"}\n' * 7,
+        "a.geojson": f'{{"type": "FeatureCollection", "features": [{", ".join([feature] * 7)}]}}'.encode(),
+        "a.zip": zipped({"a.shp": shp(1, [point(1, 2)] * 7), "a.dbf": dbf(FIELDS, [ROWS[0]] * 7, "utf-8")}),
+        "a.xlsx": workbook({"a": [["name", "n"], *[["a", "1"]] * 7]}),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    known = {name: open_table(tmp_path / name).about() for name in (*contents, "a.gpkg")}
+    assert known.pop("a.xlsx") is None, "only reading a sheet tells"
+    assert set(known.values()) == {7}, known
+
+
 def test_what_is_said_wins(tmp_path: Path) -> None:
     path = tmp_path / "said.csv"
     path.write_bytes(NAMES.replace(",", ";").encode("gb18030"))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 DECISION: Final = "ReviewDecision"
 SOURCES: Final = (
-    Source(ABOUT, "About the graph itself 图谱自身", level=1),
+    Source(ABOUT, "图谱自身 | About the graph itself", level=1),
     Source(REVIEW, "Choices of reviewers 人工审核"),
 )
 LEAST_LEVEL: Final = 1

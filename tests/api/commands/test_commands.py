@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import re
+import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +18,8 @@ from api import cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+ROOT = Path(__file__).parents[3]
 Run = "Callable[..., tuple[int, str, str]]"
 
 
@@ -187,3 +193,26 @@ def test_the_demo_s_files_are_written(jingwei: Callable[..., tuple[int, str, str
     assert len({json.loads(line)["id"] for line in plots}) == 48
     assert (tmp_path / "park" / "mappings" / "plots.yaml").is_file()
     assert not list(tmp_path.glob("**/*.db"))
+
+
+def test_a_terminal_sees_how_far_a_load_has_come(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = "".join(f"f{number},甲{number}\n" for number in range(6000))
+    (tmp_path / "firms.csv").write_text(f"id,name\n{lines}", encoding="utf-8")
+    mine, its = pty.openpty()
+    command = [sys.executable, "-m", "api.cli", "load", "firms.csv", "--class", "Enterprise", *STORE, "--json"]
+    told = {"TERM": "xterm", "COLUMNS": "120", "JINGWEI_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    run = subprocess.Popen(command, cwd=tmp_path, stderr=its, stdout=subprocess.PIPE)
+    os.close(its)
+    seen = b""
+    # A terminal that nobody has open any more is an error on Linux.
+    with contextlib.suppress(OSError):
+        while block := os.read(mine, 65_536):
+            seen += block
+    os.close(mine)
+    out, _ = run.communicate()
+    assert run.returncode == 0
+    assert json.loads(out.splitlines()[-1])["read"] == 6000
+    text = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", seen).decode()
+    assert re.search(r"firms\.csv: 2,000 rows, 0 rejected, [0-9,]+ rows/s ━+", text), text
