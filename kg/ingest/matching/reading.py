@@ -33,6 +33,7 @@ from kg.store.base import Scan
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from kg.ingest.matching.scoring import Candidate
     from kg.query.algebra import Predicate
@@ -109,28 +110,42 @@ async def proposals(
     """Pairs that may be one, best first. `since`: with one side that became known after this system instant;
     `only`: with one side among these ids."""
     out: list[Candidate] = []
-    chosen = frozenset(only or ())
+    chosen = None if only is None else frozenset(only)
     places: Places | None = None
     for family, kind in FAMILIES:
         if family not in store.schema.classes:
             continue
-        new = [one async for one in named(store, family, now=now, where=_known_since(since), scope=scope)]
-        if only is not None:
-            new = [one for one in new if one.id in chosen]
-        if not new:
+        # Before any name is held: a register that gives each firm its code has none to compare.
+        mine = await _schemes_held(store, family, now, _known_since(since), scope, chosen)
+        if not mine or _all_told_apart(mine, await _schemes_held(store, family, now, None, scope)):
             continue
         if places is None:
             places = await _places(store, now, scope)
+        new = [
+            one
+            async for one in named(store, family, now=now, where=_known_since(since), scope=scope)
+            if chosen is None or one.id in chosen
+        ]
         known = new if since is None and only is None else [o async for o in named(store, family, now=now, scope=scope)]
-        if _all_told_apart(new, known):
-            continue
         out += candidates(new, known, kind, places=places, least=least)
     return sorted(out, key=lambda found: (-found.score, found.one, found.other))
 
 
-def _all_told_apart(new: Sequence[Named], known: Sequence[Named]) -> bool:
+async def _schemes_held(
+    store: Store, cls: str, now: int, where: Predicate | None, scope: Scope, chosen: frozenset[str] | None = None
+) -> set[frozenset[str]]:
+    """Of which identifier schemes entities bear values: each combination once. `chosen`: of these entities alone."""
+    schemes = _schemes(store.schema, cls)
+    out: set[frozenset[str]] = set()
+    async for batch in store.scan(Scan(now, cls, properties=tuple(schemes), where=where), scope):
+        for row in batch.to_pylist():
+            if chosen is None or row["id"] in chosen:
+                out.add(frozenset(scheme for name, scheme in schemes.items() if row.get(name)))
+    return out
+
+
+def _all_told_apart(mine: AbstractSet[frozenset[str]], theirs: AbstractSet[frozenset[str]]) -> bool:
     """Whether identifiers tell every one from every other, as in a registry that gives each firm its code."""
-    mine, theirs = ({frozenset(scheme for scheme, _ in one.identifiers) for one in side} for side in (new, known))
     return all(a & b for a in mine for b in theirs)
 
 
