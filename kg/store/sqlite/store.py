@@ -258,6 +258,8 @@ class SqliteStore(Store):
 
     def _scanned(self, query: Query, scope: Scope, size: int) -> Generator[list[dict[str, Any]], None, None]:
         db = connect(self._path)
+        # Each page is read once, and what is sorted beyond this goes to a temporary file.
+        db.execute("pragma cache_size = -8192; pragma temp_store = file")
         try:
             with snapshot(db) as at:
                 for texts in batches(self._current(db, at).stream(db, at, query, scope), size):
