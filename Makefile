@@ -20,7 +20,7 @@ BIN      := .venv/bin
 READY    := .venv/.ready
 UV       := $(BIN)/uv
 CHECKED  := $(foreach d,kg api loaders benchmarks examples tools tests,$(if $(wildcard $d/*.py $d/*/*.py),$d))
-BENCHES  := $(filter-out benchmarks/bench_ml.py benchmarks/bench_neo4j.py,$(wildcard benchmarks/bench_*.py))
+BENCHES  := $(filter-out benchmarks/bench_ml.py benchmarks/bench_neo4j.py benchmarks/bench_scaling.py,$(wildcard benchmarks/bench_*.py))
 GRAPHIQL := web/graphiql/package.json web/graphiql/package-lock.json web/graphiql/build.mjs $(wildcard web/graphiql/src/*)
 MAPS     := web/page/package.json web/page/package-lock.json web/page/build.mjs
 CHROMIUM := chromium chromium-browser google-chrome
@@ -38,7 +38,7 @@ STRICT := --require-backend
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: help setup browser demo test neo4j neo4j-stop test-neo4j lint format bench bench-ml bench-neo4j soak docs wheel clean
+.PHONY: help setup browser demo test neo4j neo4j-stop test-neo4j lint format bench bench-ml bench-neo4j bench-scaling soak docs wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -102,6 +102,9 @@ bench: setup ## all benchmarks but the learning ones, results in OUT=bench-out (
 
 bench-neo4j: setup ## ours on Neo4j beside hand-written Cypher and @neo4j/graphql, results in OUT=bench-out
 	$(BIN)/python benchmarks/bench_neo4j.py --out "$(OUT)" $(if $(BENCH_SMALL),--small)
+
+bench-scaling: setup ## what a store on Neo4j costs as it grows, and what many writers get, results in OUT=bench-out
+	$(BIN)/python benchmarks/bench_scaling.py --out "$(OUT)" $(if $(BENCH_SMALL),--small)
 
 bench-ml: setup ## the learning benchmarks from ML_DATA=../shared/data, results in OUT=bench-out (BENCH_SMALL=1: minutes)
 	@mkdir -p "$(OUT)"

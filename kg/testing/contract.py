@@ -591,6 +591,8 @@ class StoreContract:
     async def test_backup_and_restore(self, store: Store, tmp_path: Path) -> None:
         made = await commit(store, firm("a/1", name="A", uscc="U1"), firm("a/2", name="B"), run="r", key="k")
         await commit(store, supplies("a", "a/1", "a/2", share=0.5), firm("h/1", name="H", uscc="U1"))
+        ended = await commit(store, End(RecordKey("a", "2"), interval(4, CELLS)), key="clips")
+        assert ended.clipped
         path = tmp_path / "backup.zip"
         await store.backup(path)
         for other in (await self.make(FIRM_SCHEMA), MemoryStore(FIRM_SCHEMA)):
@@ -601,6 +603,7 @@ class StoreContract:
                     scope = Scope(level=level)
                     assert await answers(other, scope, system) == await answers(store, scope, system)
             assert await other.receipt("k") == await store.receipt("k")
+            assert await other.receipt("clips") == ended
             assert await other.check() == ()
             assert (await commit(other, firm("a/1", name="A", uscc="U1"))).unchanged == 1
             with pytest.raises(JingweiError):

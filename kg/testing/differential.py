@@ -83,11 +83,13 @@ class Pair:
     schema: Schema
     known: Known
     more: tuple[Store, ...] = ()
+    refusal: str = ""  # what the latest error said
 
     def ask(self, store: Store, query: Query, scope: Scope) -> bytes | type[JingweiError]:
         try:
             return self.loop.run_until_complete(store.execute(query, scope))
         except JingweiError as error:
+            self.refusal = str(error)
             return type(error)
 
 
@@ -197,12 +199,12 @@ def same_answer(pair: Pair, query: Query, scope: Scope) -> Any:
     """The parsed answer, once both gave it."""
     one, other = pair.ask(pair.one, query, scope), pair.ask(pair.other, query, scope)
     want, got = plain(one), plain(other)
-    assert got == want, f"\nexpected {one!r}\nanswered {other!r}"
+    assert got == want, f"\nexpected {one!r}\nanswered {other!r}\n{pair.refusal}"
     for store in pair.more:
         further = pair.ask(store, query, scope)
         said = further if isinstance(further, type) else without_cursors(store, further)
         meant = one if isinstance(one, type) else without_cursors(pair.one, one)
-        assert plain(said) == plain(meant), f"\nexpected {one!r}\nanswered {further!r}"
+        assert plain(said) == plain(meant), f"\nexpected {one!r}\nanswered {further!r}\n{pair.refusal}"
     return want
 
 

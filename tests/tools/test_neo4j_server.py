@@ -13,7 +13,8 @@ pytestmark = pytest.mark.neo4j
 def test_it_answers(neo4j_url: str) -> None:
     with GraphDatabase.driver(neo4j_url) as driver:
         records, _, _ = driver.execute_query(
-            "CALL dbms.components() YIELD versions, edition RETURN versions[0], edition"
+            "CALL dbms.components() YIELD name, versions, edition WHERE name = 'Neo4j Kernel' "
+            "RETURN versions[0], edition"
         )
     ((version, edition),) = map(tuple, records)
     assert (version, edition) == (version, "community")

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 LTS = "5.26.12"
 HERE = Path(__file__).resolve().parent
@@ -122,17 +122,19 @@ def start(
     wipe: bool = False,
     port: int = 0,
     stay: bool = False,
+    more: Mapping[str, str] | None = None,
 ) -> Server:
     """Start a server with its data in `home` and wait until it answers. Unavailable where that cannot be.
 
     `wipe`: begin with no data. `stay`: it outlives this process; else it stops when this process ends, however.
+    `more`: settings of neo4j.conf over those that are meant for development.
     """
     java, lib = java_for(version), jars(version)
     if wipe:
         shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    (home / "neo4j.conf").write_text(_configuration(port, cache), encoding="utf-8")
+    (home / "neo4j.conf").write_text(_configuration(port, cache, more or {}), encoding="utf-8")
     command = [
         java, f"-Xms{heap}", f"-Xmx{heap}", "-XX:+UseG1GC", *[f"--add-opens={opened}" for opened in _OPENED],
         *(["--add-modules=jdk.incubator.vector"] if not version.startswith("5.") else []),
@@ -149,21 +151,20 @@ def start(
     return Server(f"bolt://127.0.0.1:{port}", process.pid, process)
 
 
-def _configuration(port: int, cache: str) -> str:
-    return "\n".join(
-        (
-            "server.bolt.enabled=true",
-            f"server.bolt.listen_address=127.0.0.1:{port}",
-            f"server.bolt.advertised_address=127.0.0.1:{port}",
-            "server.http.enabled=false",
-            "dbms.security.auth_enabled=false",
-            "dbms.usage_report.enabled=false",
-            f"server.memory.pagecache.size={cache}",
-            "db.tx_log.rotation.retention_policy=keep_none",
-            "db.tx_log.preallocate=false",
-            "",
-        )
-    )
+def _configuration(port: int, cache: str, more: Mapping[str, str]) -> str:
+    settings = {
+        "server.bolt.enabled": "true",
+        "server.bolt.listen_address": f"127.0.0.1:{port}",
+        "server.bolt.advertised_address": f"127.0.0.1:{port}",
+        "server.http.enabled": "false",
+        "dbms.security.auth_enabled": "false",
+        "dbms.usage_report.enabled": "false",
+        "server.memory.pagecache.size": cache,
+        "db.tx_log.rotation.retention_policy": "keep_none",
+        "db.tx_log.preallocate": "false",
+        **more,
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def _await_ready(process: subprocess.Popen[bytes], log: Path) -> None:

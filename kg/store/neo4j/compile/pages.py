@@ -52,7 +52,7 @@ def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
     sorts = [_sort(c, order, found.row) for order in s.order]
     ties = _tie_keys(c, s, found.row)
     if isinstance(s.shape, a.PageOf):
-        return page(c, s, s.shape, found, sorts, ties)
+        return page(c, s, s.shape, found, sorts, ties, outer)
     made = obj(c, s.shape.obj, found.row)
     limit = _limit(c, s.page.first)
     if isinstance(s.shape, a.One):
@@ -226,7 +226,15 @@ def _id_place(o: a.Obj) -> int | None:
 _ROWS = (PagePart.NODES, PagePart.EDGES, PagePart.INFO)
 
 
-def page(c: Compiler, s: a.Select, shape: a.PageOf, found: From, sorts: list[Sort], ties: list[Sort]) -> Made:
+def page(
+    c: Compiler,
+    s: a.Select,
+    shape: a.PageOf,
+    found: From,
+    sorts: list[Sort],
+    ties: list[Sort],
+    outer: Row | None,
+) -> Made:
     parts = {f.part for f in shape.fields}
     texts: list[Made] = []
     readers: list[Any] = []
@@ -254,7 +262,8 @@ def page(c: Compiler, s: a.Select, shape: a.PageOf, found: From, sorts: list[Sor
     row = Made(value, ahead=tuple(item for made in texts for item in made.ahead))
     more = PagePart.INFO in parts
     if PagePart.TOTAL in parts and s.where is not None and s.page.after is None:
-        return Made(_counted_page(c, s, found, sorts, ties, row, more=more), lambda rows, at: read(_only(rows), at))
+        text = _counted_page(c, s, found, sorts, ties, row, outer, more=more)
+        return Made(text, lambda rows, at: read(_only(rows), at))
     rows = f"COLLECT {{ {_picked(c, s, found, sorts, ties)}{_limit(c, s.page.first, more=more)} {returned(row)} }}"
     return Made(f"[{_count(found) if PagePart.TOTAL in parts else 'null'}, {rows}]", read)
 
@@ -277,11 +286,20 @@ def _only(rows: Any) -> Any:
 
 
 def _counted_page(
-    c: Compiler, s: a.Select, found: From, sorts: list[Sort], ties: list[Sort], values: Made, *, more: bool
+    c: Compiler,
+    s: a.Select,
+    found: From,
+    sorts: list[Sort],
+    ties: list[Sort],
+    values: Made,
+    outer: Row | None,
+    *,
+    more: bool,
 ) -> str:
     """Total and page in one pass: conditions may cost more than sorting all that satisfy them."""
-    row = found.row
-    names = list(dict.fromkeys(name for name in (row.alias, row.node, row.edge, row.walk, row.rank) if name))
+    # What is of the row around is known throughout, and may not be named again.
+    around = {} if outer is None else _variables(outer)
+    names = [name for name in _variables(found.row) if name not in around]
     whole, one, rows = (c.names.fresh("x") for _ in range(3))
     first: Any = s.page.first
     part = whole if first.kind == "NoneType" else f"{whole}[0..{c.params.add(first, by=_one_more if more else None)}]"
@@ -295,6 +313,11 @@ def _counted_page(
         f"WITH {whole}, COLLECT {{ UNWIND {part} AS {one} WITH {again} {returned(values)} }} AS {rows} "
         f"RETURN [size({whole}), {rows}] }}"
     )
+
+
+def _variables(row: Row) -> dict[str, None]:
+    """Each once, in order."""
+    return dict.fromkeys(name for name in (row.alias, row.node, row.edge, row.walk, row.rank) if name)
 
 
 def _page_reader(s: a.Select, shape: a.PageOf, readers: list[Any], cursor: Reader | None, width: int) -> Reader:

@@ -24,7 +24,7 @@ from kg.testing.differential import Pair, StoreDifferential, for_all, same_answe
 
 pytestmark = [pytest.mark.neo4j, pytest.mark.timeout(600)]
 
-SCHEMAS, QUERIES, DEPTH, VARIANTS, PAIRS = 12, 22, 1, 2, 1000
+SCHEMAS, QUERIES, DEPTH, VARIANTS, PAIRS = 12, 22, 1, 3, 1000
 """Each question is asked at several instants: planning is the slow part, and a text is planned once. `PAIRS`: least
 number of questions, each to one history, that a whole run must have asked."""
 SOAK_SCHEMAS, SOAK_QUERIES, SOAK_DEPTH, SOAK_VARIANTS, SOAK_PAIRS = 30, 14, 3, 48, 20_000
@@ -89,6 +89,8 @@ class TestThreeWays(StoreDifferential):
                     self.same(pair, other, scope)
                 # What the present answers, where rows are divided by level.
                 self.same(pair, replace(query, time=Time()), Scope(0))
+                # The same when the latest commit was made, where something ends or begins since.
+                self.same(pair, replace(query, time=Time(), now=max(pair.known.system)), Scope(0))
 
             @for_all(number, max(queries // 8, 3), s.pages(schema, pair.known), readers, shrink=False)
             def pages(select: Select, scope: Scope) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api import cli
 from examples import firms, generate
 from kg.ingest.manifest import load_all, read_manifest
 from kg.schema.questions import read_questions
+from kg.settings import Settings
+from kg.store.open import open_store
 from loaders.registry import open_table
 from tests.examples.test_questions import over_http
 from tests.kg.store.neo4j.test_contract import fresh
@@ -59,3 +63,38 @@ def test_there_are_ten() -> None:
 def test_what_the_page_asks_in_cypher_is_answered(answers: dict[str, Any], number: int, neo4j_driver: Driver) -> None:
     assert answers
     assert neo4j_driver.execute_query(_blocks()[number]).records
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("back", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_a_copy_answers_alike(
+    answers: dict[str, Any], neo4j_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, back: bool
+) -> None:
+    """`jingwei copy` takes claims and both clocks along: the questions ask of the past as well. And `back` again."""
+    schema, manifest = firms.schema(), read_manifest(PARK / "park.yaml")
+    file, patient = f"sqlite:///{tmp_path}/copy.db", Settings(statement_timeout_seconds=120)
+
+    async def ask(url: str) -> tuple[dict[str, Any], Any]:
+        async with await open_store(url, schema, create=False, settings=patient) as store:
+            return await over_http(store, schema, manifest, tmp_path), await store.runs()
+
+    async def wipe() -> None:
+        async with await fresh(neo4j_url, schema):
+            pass
+
+    monkeypatch.chdir(tmp_path)
+    before, runs = asyncio.run(ask(neo4j_url))
+    assert before == answers
+    _command(monkeypatch, "copy", "--from", neo4j_url, "--to", file)
+    assert asyncio.run(ask(file)) == (answers, runs)
+    if back:
+        asyncio.run(wipe())
+        _command(monkeypatch, "copy", "--from", file, "--to", neo4j_url)
+        assert asyncio.run(ask(neo4j_url)) == (answers, runs)
+
+
+def _command(monkeypatch: pytest.MonkeyPatch, *args: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["jingwei", *args])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code in {0, None}
