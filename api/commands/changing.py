@@ -137,7 +137,7 @@ def load(
             prepared = Load(table, opened_store.schema, replace(prepared.options, allow_ending=1.0))
             receipt = await once(prepared, opened_store, file.name)
         changed = receipt.loaded + receipt.merged > 0 and not dry_run
-        found = await made_by(opened_store, before, prepared.touched(), now=now()) if changed else (0, 0)
+        found = await made_by(opened_store, before, prepared.touched, now=now()) if changed else (0, 0)
         if json:
             left: dict[str, object] = {"proposals": found[0], "conflicts": found[1], "notes": prepared.notes}
             seen = bookmark()

@@ -43,7 +43,7 @@ from kg.query.secure import EVERYTHING
 from kg.schema.types import ROOT_CLASS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from kg.ingest.matching.scoring import Candidate
@@ -105,7 +105,7 @@ async def _undecided(store: Store, found: Sequence[Candidate], made: dict[str, D
     return [c for c in found if frozenset((c.one, c.other)) not in rejected]
 
 
-async def made_by(store: Store, since: int, touched: Collection[str], *, now: int) -> tuple[int, int]:
+async def made_by(store: Store, since: int, touched: Callable[[], Collection[str]], *, now: int) -> tuple[int, int]:
     """(pairs proposed, conflicts) of a load that nobody has decided: of entities whose version became known after a
     system instant, and of entities of which something was said."""
     if DECISION not in store.schema.classes:
@@ -114,7 +114,7 @@ async def made_by(store: Store, since: int, touched: Collection[str], *, now: in
     pairs = await _undecided(store, await proposals(store, now=now, since=since), made, now)
     if len([s for s in await store.sources(EVERYTHING) if s.id not in RESERVED]) == 1:
         return len(pairs), 0  # a source alone contradicts nobody
-    differing = [item.id async for item in conflicts(store, now=now, only=sorted(touched)) if item.id not in made]
+    differing = [item.id async for item in conflicts(store, now=now, only=sorted(touched())) if item.id not in made]
     return len(pairs), len(differing)
 
 
