@@ -15,7 +15,6 @@ from kg.geo import beidou, geometry
 from kg.query.algebra import After, Op, Range, Time
 from kg.query.cursor import Token
 from kg.query.values import bucket, instant_text, significant
-from kg.store import boxes
 from kg.store.sqlite.compile import rank
 
 if TYPE_CHECKING:
@@ -147,10 +146,6 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "jw_only": (_only_known, 3),
     "jw_claimed": (_claimed, 2),
     "jw_distance": (_distance, 3),
-    "jw_west": (boxes.west_of, 3),
-    "jw_east": (boxes.east_of, 3),
-    "jw_south": (boxes.south_of, 2),
-    "jw_north": (boxes.north_of, 2),
     "jw_area": (_area, 1),
     "jw_grid": (_grid, 2),
     "jw_within": (_within, 2),
