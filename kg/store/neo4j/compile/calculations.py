@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from neo4j.spatial import WGS84Point
+
 from kg.geo import beidou, geometry
 from kg.geo.geometry import EARTH_RADIUS_M
 from kg.query import algebra as a
@@ -170,39 +172,53 @@ def has_point(c: Compiler, place: a.Expr, row: Row) -> bool:
     return all(place.name in c.layout.placed(cls) for cls in having)
 
 
-def distance(c: Compiler, place: a.Expr, row: Row, lon: Hole, lat: Hole) -> str | None:
-    """Of a point by its coordinates, of anything else by a table; None where the row has no such place."""
+def distance(c: Compiler, place: a.Expr, row: Row, lon: Hole, lat: Hole, measured: str = "") -> str | None:
+    """Of a point by its coordinates, of anything else by a table; None where the row has no such place.
+
+    `measured`: the alias of `millimetres`, where a clause before gave it one.
+    """
     ex = expressions.expression(c, place, row)
     if ex.null or ex.many or ex.datatype is not Datatype.GEOMETRY:
         return None
-    at = c.params.add(lon, by=float), c.params.add(lat, by=float)
     if not has_point(c, place, row):
         return f"{c.table(place, row, _distance, lon, lat)}[{ex.text}]"
     assert isinstance(place, a.Prop)
     there = f"{row.alias}.{quoted(point(place.name))}"
     others = f"{c.table(place, row, _distance, lon, lat, points=False)}[{ex.text}]"
-    return f"CASE WHEN {there} IS NULL THEN {others} ELSE {haversine(c, there, *at)} END"
+    exact = haversine(c, there, lon, lat, measured or millimetres(c, there, lon, lat))
+    return f"CASE WHEN {measured or there} IS NULL THEN {others} {exact} END"
+
+
+def millimetres(c: Compiler, there: str, lon: Hole, lat: Hole) -> str:
+    """Between points, not rounded, by compiled code: `point.distance` is our formula on another sphere."""
+    return f"point.distance({there}, {here(c, lon, lat)}) * {1000.0 * EARTH_RADIUS_M / NEO4J_RADIUS_M}"
 
 
 def _distance(text: str, lon: float, lat: float) -> float:
     return geometry.distance_m(text, float(lon), float(lat))
 
 
-def haversine(c: Compiler, there: str, lon: str, lat: str) -> str:
-    """`kg.geo.geometry.haversine_m` and `round_mm` in Cypher.
+def here(c: Compiler, lon: Hole, lat: Hole) -> str:
+    """The point as a parameter: made once, not once a row."""
+    return c.params.add(lon, lat, by=_point)
 
-    `point.distance` is the same formula, in compiled code and on another sphere: it is right wherever what is to be
-    rounded to millimetres lies clear of a half. Beside a half, and beyond 10,000 km, where the arc loses digits, the
-    formula is followed operation by operation.
+
+def _point(lon: float, lat: float) -> WGS84Point:
+    return WGS84Point((float(lon), float(lat)))
+
+
+def haversine(c: Compiler, there: str, lon_: Hole, lat_: Hole, near: str) -> str:
+    """The cases of `kg.geo.geometry.haversine_m` and `round_mm` in Cypher; `near` is `millimetres`.
+
+    That is right wherever what is to be rounded lies clear of a half. Beside a half, and beyond 10,000 km, where the
+    arc loses digits, the formula is followed operation by operation.
     """
-    x, y = c.names.fresh("x"), c.names.fresh("x")
+    lon, lat, x = c.params.add(lon_, by=float), c.params.add(lat_, by=float), c.names.fresh("x")
     half_phi = f"sin((radians({lat}) - radians({there}.y)) / 2.0)"
     half_lambda = f"sin(radians({lon} - {there}.x) / 2.0)"
     a_ = f"{half_phi} * {half_phi} + cos(radians({there}.y)) * cos(radians({lat})) * {half_lambda} * {half_lambda}"
     arc = f"[{x} IN [{a_}] | asin(sqrt(CASE WHEN {x} > 1.0 THEN 1.0 ELSE {x} END))][0]"
-    here = f"point({{longitude: {lon}, latitude: {lat}}})"
     return (
-        f"[{y} IN [point.distance({there}, {here}) * {1000.0 * EARTH_RADIUS_M / NEO4J_RADIUS_M}] | "
-        f"CASE WHEN {y} < 1.0e10 AND abs({y} - floor({y}) - 0.5) > 0.01 THEN floor({y} + 0.5) "
-        f"ELSE floor(2.0 * {EARTH_RADIUS_M} * {arc} * 1000.0 + 0.5) END / 1000.0][0]"
+        f"WHEN {near} < 1.0e10 AND floor({near} + 0.49) = floor({near} + 0.51) THEN floor({near} + 0.5) / 1000.0 "
+        f"ELSE floor(2.0 * {EARTH_RADIUS_M} * {arc} * 1000.0 + 0.5) / 1000.0"
     )

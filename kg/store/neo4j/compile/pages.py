@@ -10,6 +10,7 @@ from kg.query import algebra as a
 from kg.query.algebra import After, InfoPart, PagePart, Time
 from kg.query.cursor import Token
 from kg.store.neo4j.compile import claims
+from kg.store.neo4j.compile.calculations import distance, has_point, millimetres
 from kg.store.neo4j.compile.context import Made, instants, returned
 from kg.store.neo4j.compile.drivers import drive
 from kg.store.neo4j.compile.expressions import expression
@@ -17,6 +18,7 @@ from kg.store.neo4j.compile.predicates import ordered
 from kg.store.neo4j.compile.shapes import each, edge_obj, fixed, obj
 from kg.store.neo4j.compile.sources import key_text, listed
 from kg.store.neo4j.compile.texts import corrected, detours, sort_key
+from kg.store.neo4j.layout import point, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +33,7 @@ class Sort:
     """One order key. `text` gives the value in stored form, `key` what it is sorted by; `name` its alias once sorted.
 
     `made`: the key is a calculated text's, sorted by `sort_key`. `needless`: it never decides, but cursors hold it.
+    `ahead`: what the key reads and a clause before must name.
     """
 
     text: str
@@ -40,6 +43,7 @@ class Sort:
     textual: bool = False
     made: bool = False
     needless: bool = False
+    ahead: str = ""
 
 
 def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
@@ -107,8 +111,23 @@ def _sort(c: Compiler, order: a.Order, row: Row) -> Sort:
             cases = " ".join(f"WHEN {test} THEN {one.text}" for test, one in ex.variants if not one.many)
             text = f"CASE {cases} END" if cases else "null"
         return Sort(text, text, name, order.descending, ex.textual)
+    if isinstance(order.expr, a.Calc) and order.expr.op is a.Op.DISTANCE and has_point(c, order.expr.args[0], row):
+        return _by_distance(c, ex.text, order, row, name)
     made = ex.textual and not ex.stored
     return Sort(ex.text, ordered(c, ex) if made else ex.text, name, order.descending, ex.textual, made)
+
+
+def _by_distance(c: Compiler, text: str, order: a.Order, row: Row, name: str) -> Sort:
+    """By a distance from a point, which is measured once a row."""
+    assert isinstance(order.expr, a.Calc)
+    place, *to = order.expr.args
+    assert isinstance(place, a.Prop)
+    lon, lat = (one.value for one in to if isinstance(one, a.Const))
+    one = c.names.fresh("x")
+    measured = millimetres(c, f"{row.alias}.{quoted(point(place.name))}", lon, lat)  # type: ignore[arg-type]
+    key = distance(c, place, row, lon, lat, one)  # type: ignore[arg-type]
+    assert key is not None
+    return Sort(text, key, name, order.descending, ahead=f"{measured} AS {one}")
 
 
 def _tie_keys(c: Compiler, s: a.Select, row: Row) -> list[Sort]:
@@ -140,6 +159,9 @@ def order_by(sorts: Sequence[Sort], ties: Sequence[Sort]) -> str:
 def _picked(c: Compiler, s: a.Select, found: From, sorts: list[Sort], ties: list[Sort]) -> str:
     """The rows in order, behind the cursor."""
     keys = ", ".join(f"{one.key} AS {one.name}" for one in (*sorts, *ties) if not one.needless)
+    ahead = ", ".join(one.ahead for one in sorts if one.ahead)
+    if ahead:
+        keys = f"{ahead} WITH *, {keys}"
     after = ""
     if s.page.after is not None:
         after = f" WHERE {_after(c, s.page.after, sorts, ties, found.row)}"

@@ -12,7 +12,7 @@ from kg.query import algebra as a
 from kg.query.algebra import Comparison
 from kg.schema.types import Datatype
 from kg.store.boxes import MARGIN_DEGREES, east_of, north_of, south_of, west_of
-from kg.store.neo4j.compile.calculations import NEO4J_RADIUS_M, distance, has_point
+from kg.store.neo4j.compile.calculations import NEO4J_RADIUS_M, distance, has_point, here
 from kg.store.neo4j.compile.context import Ex, of_classes
 from kg.store.neo4j.compile.expressions import expression
 from kg.store.neo4j.compile.sources import source
@@ -172,6 +172,11 @@ def _reach(metres: float) -> float:
     return float(metres) * (NEO4J_RADIUS_M / geometry.EARTH_RADIUS_M) * 1.000001 + 0.01
 
 
+def _well_within(metres: float) -> float:
+    """A radius for point.distance within which nothing is that lies farther; none where it is too small for that."""
+    return float(metres) * (NEO4J_RADIUS_M / geometry.EARTH_RADIUS_M) * 0.999999 - 0.01
+
+
 def near(c: Compiler, p: a.Near, row: Row, *, reached: bool = False) -> str:
     """`reached`: only places are asked about that an index found near enough."""
     lon, lat, metres = _holes(p.lon, p.lat, p.metres)
@@ -183,16 +188,17 @@ def near(c: Compiler, p: a.Near, row: Row, *, reached: bool = False) -> str:
         table = c.table(a.Prop(p.prop), row, _is_near, lon, lat, metres)
         return _some(c, ex, table)
     exact = f"{distance(c, a.Prop(p.prop), row, lon, lat)} <= {limit}"
-    if reached or not has_point(c, a.Prop(p.prop), row):
+    if not has_point(c, a.Prop(p.prop), row):
         return exact
     there = f"{row.alias}.{quoted(point(p.prop))}"
+    if reached:  # most lie within by more than spheres and rounding could change
+        return f"(point.distance({there}, {here(c, lon, lat)}) <= {c.params.add(metres, by=_well_within)} OR {exact})"
     return f"(({reach_test(c, there, lon, lat, metres)} OR {there} IS NULL) AND {exact})"
 
 
 def reach_test(c: Compiler, there: str, lon: Hole, lat: Hole, metres: Hole) -> str:
     """A point lies near enough, by an index of points: candidates."""
-    here = f"point({{longitude: {c.params.add(lon, by=float)}, latitude: {c.params.add(lat, by=float)}}})"
-    return f"point.distance({there}, {here}) <= {c.params.add(metres, by=_reach)}"
+    return f"point.distance({there}, {here(c, lon, lat)}) <= {c.params.add(metres, by=_reach)}"
 
 
 def near_box(c: Compiler, sides: tuple[str, ...], lon: Hole, lat: Hole, metres: Hole) -> str:
