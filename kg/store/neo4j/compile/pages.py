@@ -279,8 +279,9 @@ def page(
     if cursor is not None:
         keys = ", ".join([*(one.text for one in sorts), *(t.text for t in ties)])
         values.insert(0, f"[{keys}]")
-    read = _page_reader(s, shape, readers, cursor, len(values))
-    value = values[0] if len(values) == 1 else f"[{', '.join(values)}]"
+    bare = len(values) == 1 and cursor is None  # order keys alone, for the ends of a page, stand in a list all the same
+    read = _page_reader(s, shape, readers, cursor, 1 if bare else 1 + len(values))
+    value = values[0] if bare else f"[{', '.join(values)}]"
     row = Made(value, ahead=tuple(item for made in texts for item in made.ahead))
     more = PagePart.INFO in parts
     if PagePart.TOTAL in parts and s.where is not None and s.page.after is None:
