@@ -497,6 +497,7 @@ def main() -> None:
                     f"{f['question']:26} {f['ms']:8.2f} {f['by hand ms']:8.2f} {f['ratio']:6.2f} {f['whole ms']:8.2f} {f['bytes']:8}"
                 )
         if args.out:
+            args.out.mkdir(parents=True, exist_ok=True)
             (args.out / "bench_store.json").write_bytes(
                 orjson.dumps({"size": size.__dict__, "rates": rates, "figures": figures})
             )
