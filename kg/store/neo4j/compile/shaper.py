@@ -6,6 +6,7 @@ called from within. The source is made of keys as literals and of names that thi
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 
 from kg.store.neo4j.compile.context import as_it_is
@@ -42,7 +43,7 @@ class Source:
         return f"{called}({name}, at)"
 
 
-class Written:
+class Written(ABC):
     """A reader that gives its own source; called, it compiles that first."""
 
     __slots__ = ("_made",)
@@ -58,9 +59,9 @@ class Written:
             made = self._made = eval(text, source.held)  # noqa: S307 - see above: no text of anybody else's
         return made(found, at)
 
+    @abstractmethod
     def write(self, source: Source, name: str) -> str:
         """An expression that reads the value called `name`, which may stand in it several times."""
-        raise NotImplementedError
 
 
 class Record(Written):
