@@ -138,6 +138,15 @@ class Settings(BaseModel):
     statement_timeout_seconds: float = Field(
         default=10.0, gt=0, le=3600, description="A statement of one request is stopped after this many seconds."
     )
+    scan_timeout_seconds: float = Field(
+        default=3600.0,
+        gt=0,
+        description="A scan of a whole class or relation on Neo4j is stopped after this many seconds.",
+    )
+    commit_timeout_seconds: float = Field(
+        default=600.0, gt=0,
+        description="A commit, backup or check on Neo4j is stopped after this many seconds, and nothing of it stays.",
+    )  # fmt: skip
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
         default="INFO", description="Least severity that is logged."
     )

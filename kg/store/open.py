@@ -58,6 +58,8 @@ async def _server(url: str, schema: Schema, *, create: bool, settings: Settings)
         authority=settings.neo4j_ca,
         pool=settings.neo4j_pool,
         read_seconds=settings.statement_timeout_seconds,
+        scan_seconds=settings.scan_timeout_seconds,
+        write_seconds=settings.commit_timeout_seconds,
     )
     store = Neo4jStore(url, access)
     try:

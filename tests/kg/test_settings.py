@@ -39,6 +39,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "max_page_size": ("100", 100),
     "max_body_bytes": ("4096", 4096),
     "statement_timeout_seconds": ("2.5", 2.5),
+    "scan_timeout_seconds": ("7200", 7200.0),
+    "commit_timeout_seconds": ("60", 60.0),
     "log_level": ("debug", "DEBUG"),
 }
 
@@ -62,6 +64,8 @@ REFUSED: dict[str, str] = {
     "max_page_size": "0",
     "max_body_bytes": "10",
     "statement_timeout_seconds": "nan",
+    "scan_timeout_seconds": "0",
+    "commit_timeout_seconds": "nan",
     "log_level": "LOUD",
 }
 

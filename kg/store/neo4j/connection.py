@@ -30,7 +30,7 @@ class Access:
     """How to reach the server.
 
     `authority`: PEM file of who signed its certificate. `pool`: most connections of this process. Seconds: of one read,
-    of one commit, of waiting for a server that is away or busy.
+    of one scan, of one commit, of waiting for a server that is away or busy.
     """
 
     user: str = ""
@@ -39,6 +39,7 @@ class Access:
     authority: Path | None = None
     pool: int = 50
     read_seconds: float = 60.0
+    scan_seconds: float = 3600.0
     write_seconds: float = 600.0
     patience_seconds: float = 15.0
 
@@ -135,7 +136,8 @@ class Link:
         """The rows of one read statement as they come; not tried again, since some may have gone on already."""
         with faults(self.url):
             async with self.session() as session:
-                result = await session.run(text, dict(parameters or {}))
+                query = neo4j.Query(text, timeout=self.access.scan_seconds)
+                result = await session.run(query, dict(parameters or {}))
                 async for record in result:
                     yield list(record)
 

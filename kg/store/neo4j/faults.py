@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     Fault = tuple[type[JingweiError], str, str]
 
 _BUSY = (StoreBusy, "The server asks to try again", "Send the same change again; give its key to make that safe.")
+_WAITED = (
+    StoreBusy,
+    "The statement was stopped while it waited for a lock: another one holds it for longer than allowed, or the server "
+    "is stopping",
+    "Send the same change again; give its key to make that safe.",
+)
 _AWAY = (
     StoreUnavailable,
     "The server cannot be reached",
@@ -118,6 +124,7 @@ FAULTS: Final[dict[type[BaseException], Fault]] = {
 
 CODES: Final[tuple[tuple[str, Fault], ...]] = (
     ("Neo.ClientError.Transaction.TransactionTimedOut", _STOPPED),
+    ("Neo.ClientError.Transaction.LockClientStopped", _WAITED),
     ("Neo.TransientError.General.MemoryPoolOutOfMemoryError", _MEMORY),
     ("Neo.TransientError.General.TransactionOutOfMemoryError", _MEMORY),
     ("Neo.TransientError.General.TransactionMemoryLimit", _MEMORY),
@@ -159,10 +166,11 @@ def passing(error: BaseException) -> bool:
         return True
     if not isinstance(error, vendor.DriverError | vendor.Neo4jError):
         return False
-    kind = _fault(error)[0]
+    fault = _fault(error)
+    kind = fault[0]
     if kind in {LimitExceeded, StoreFull, ValidationError}:
         return False
-    return kind is StoreUnavailable or error.is_retryable()
+    return kind is StoreUnavailable or fault is _WAITED or error.is_retryable()
 
 
 @contextmanager
