@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 _BUSY = (StoreBusy, "The server asks to try again", "Send the same change again; give its key to make that safe.")
 _WAITED = (
     StoreBusy,
-    "The statement was stopped while it waited for a lock: another one holds it for longer than allowed, or the server "
-    "is stopping",
+    "The statement was stopped while it waited for a lock: it is held for longer than allowed, or the server stops",
     "Send the same change again; give its key to make that safe.",
 )
 _AWAY = (

@@ -33,7 +33,7 @@ class Sort:
     """One order key. `text` gives the value in stored form, `key` what it is sorted by; `name` its alias once sorted.
 
     `made`: the key is a calculated text's, sorted by `sort_key`. `needless`: it never decides, but cursors hold it.
-    `ahead`: what the key reads and a clause before must name.
+    `ahead`: what the key reads and a clause before must name. `number`: a number as it is stored.
     """
 
     text: str
@@ -44,6 +44,7 @@ class Sort:
     made: bool = False
     needless: bool = False
     ahead: str = ""
+    number: bool = False
 
 
 def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
@@ -114,7 +115,9 @@ def _sort(c: Compiler, order: a.Order, row: Row) -> Sort:
     if isinstance(order.expr, a.Calc) and order.expr.op is a.Op.DISTANCE and has_point(c, order.expr.args[0], row):
         return _by_distance(c, ex.text, order, row, name)
     made = ex.textual and not ex.stored
-    return Sort(ex.text, ordered(c, ex) if made else ex.text, name, order.descending, ex.textual, made)
+    number = isinstance(order.expr, a.Prop | a.Edge) and not ex.textual and not ex.variants
+    key = ordered(c, ex) if made else ex.text
+    return Sort(ex.text, key, name, order.descending, ex.textual, made, number=number)
 
 
 def _by_distance(c: Compiler, text: str, order: a.Order, row: Row, name: str) -> Sort:
@@ -158,15 +161,17 @@ def order_by(sorts: Sequence[Sort], ties: Sequence[Sort]) -> str:
 
 def _picked(c: Compiler, s: a.Select, found: From, sorts: list[Sort], ties: list[Sort]) -> str:
     """The rows in order, behind the cursor."""
+    text = f"{found.text()} {_keys(sorts, ties)}"
+    if s.page.after is not None:
+        text += f" WITH * WHERE {_after(c, s.page.after, sorts, ties, found.row)} WITH *"
+    return f"{text} ORDER BY {order_by(sorts, ties)}"
+
+
+def _keys(sorts: Sequence[Sort], ties: Sequence[Sort]) -> str:
+    """A clause that names what rows are ordered by."""
     keys = ", ".join(f"{one.key} AS {one.name}" for one in (*sorts, *ties) if not one.needless)
     ahead = ", ".join(one.ahead for one in sorts if one.ahead)
-    if ahead:
-        keys = f"{ahead} WITH *, {keys}"
-    after = ""
-    if s.page.after is not None:
-        after = f" WHERE {_after(c, s.page.after, sorts, ties, found.row)}"
-        return f"{found.text()} WITH *, {keys} WITH *{after} WITH * ORDER BY {order_by(sorts, ties)}"
-    return f"{found.text()} WITH *, {keys} ORDER BY {order_by(sorts, ties)}"
+    return f"WITH *, {f'{ahead} WITH *, ' if ahead else ''}{keys}"
 
 
 def _after(c: Compiler, after: After, sorts: list[Sort], ties: list[Sort], row: Row) -> str:
@@ -324,18 +329,44 @@ def _counted_page(
     around = {} if outer is None else _variables(outer)
     names = [name for name in _variables(found.row) if name not in around]
     whole, one, rows = (c.names.fresh("x") for _ in range(3))
+    single = len(names) == 1
+    packed = names[0] if single else f"[{', '.join(names)}]"
+    unpacked = ", ".join(f"{one}[{i}] AS {name}" for i, name in enumerate(names))
     first: Any = s.page.first
-    part = whole if first.kind == "NoneType" else f"{whole}[0..{c.params.add(first, by=_one_more if more else None)}]"
-    picked = _picked(c, s, found, sorts, ties)
-    if len(names) == 1 and not values.ahead and "{" not in values.text:  # no subquery in it: no clauses are needed
-        listed = f"[{names[0]} IN {part} | {values.text}]"
-        return f"COLLECT {{ {picked} WITH collect({names[0]}) AS {whole} RETURN [size({whole}), {listed}] }}"
-    again = ", ".join(f"{one}[{i}] AS {name}" for i, name in enumerate(names))
+    if first.kind == "NoneType" and single and not values.ahead and "{" not in values.text:
+        # No subquery in it: no clauses are needed.
+        listed = f"[{packed} IN {whole} | {values.text}]"
+        picked = _picked(c, s, found, sorts, ties)
+        return f"COLLECT {{ {picked} WITH collect({packed}) AS {whole} RETURN [size({whole}), {listed}] }}"
+    gathered, some, least, limit = f"WITH collect({packed}) AS {whole}", whole, "", _limit(c, first, more=more)
+    if limit and sorts and sorts[0].number:
+        gathered, least = _bounded(c, sorts[0], gathered, whole, limit)
+        some = f"CASE WHEN {least} IS NULL THEN {whole} ELSE "
+        some += f"[{packed} IN {whole} WHERE {_reaches(sorts[0], least)}] END"
+    if single:
+        again = f"UNWIND {some} AS {packed}"
+    else:
+        tests = f" WHERE {least} IS NULL OR {_reaches(sorts[0], least)}" if least else ""
+        again = f"UNWIND {whole} AS {one} WITH {unpacked}{tests}"
     return (
-        f"COLLECT {{ {picked} WITH collect([{', '.join(names)}]) AS {whole} "
-        f"WITH {whole}, COLLECT {{ UNWIND {part} AS {one} WITH {again} {returned(values)} }} AS {rows} "
-        f"RETURN [size({whole}), {rows}] }}"
+        f"COLLECT {{ {found.text()} {gathered} WITH {whole}, COLLECT {{ {again} {_keys(sorts, ties)} "
+        f"ORDER BY {order_by(sorts, ties)}{limit} {returned(values)} }} AS {rows} RETURN [size({whole}), {rows}] }}"
     )
+
+
+def _bounded(c: Compiler, sort: Sort, gathered: str, whole: str, limit: str) -> tuple[str, str]:
+    """The clause that gathers rows, and one behind it that names the first key of the last row that is shown: null
+    where that row has none. Keys are numbers, and cheaper to read and sort than the ids that decide ties."""
+    keys, key, least = (c.names.fresh("x") for _ in range(3))
+    order = f"{key} DESC" if sort.descending else key
+    last = limit.removeprefix(" LIMIT ")
+    ordered = f"COLLECT {{ UNWIND {keys} AS {key} WITH {key} ORDER BY {order}{limit} RETURN {key} }}"
+    # collect() leaves nulls out, which come last.
+    return f"{gathered}, collect({sort.key}) AS {keys} WITH {whole}, {ordered}[{last} - 1] AS {least}", least
+
+
+def _reaches(sort: Sort, least: str) -> str:
+    return f"{sort.key} {'>=' if sort.descending else '<='} {least}"
 
 
 def _variables(row: Row) -> dict[str, None]:
