@@ -14,6 +14,7 @@ from kg.query import algebra as a
 from kg.query.secure import EVERYTHING
 from kg.store.base import Scan
 from kg.store.neo4j import commit as committing
+from kg.store.neo4j.reading import Work
 from kg.testing.contract import firm
 from kg.testing.machine import FIRM_SCHEMA
 from tests.kg.store.neo4j.test_commits import NOW, another, changes, names
@@ -101,7 +102,7 @@ async def test_a_commit_that_is_stopped_when_all_is_written(
 ) -> None:
     """Before and after it was announced: readers see none of it, and the same key may be sent again."""
     await store.commit(changes(firm("a/1", name="A")), now=NOW)
-    place: Any = committing.Work if announced else committing.Turn
+    place: Any = Work if announced else committing.Turn
     kept = place.commit
 
     async def late(self: Any, **how: Any) -> None:
