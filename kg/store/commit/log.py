@@ -54,11 +54,10 @@ def stands(statement: Statement, line: Iterable[Segment[Any]]) -> bool:
         return False
     for s in line:
         if s.start == statement.valid.start:
-            return (
-                s.end == statement.valid.end
-                and s.payload == statement.payload
-                and s.payload.run == statement.payload.run
-            )
+            if s.end != statement.valid.end:
+                return False
+            said, payload = statement.payload, s.payload
+            return bool(said is payload or (said == payload and said.run == payload.run))
     return False
 
 

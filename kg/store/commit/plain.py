@@ -33,12 +33,13 @@ Identifiers = tuple[tuple[str, str], ...]
 
 
 class Known(NamedTuple):
-    """A put of a record that is stored: what it says, and the segment that says the same or changes."""
+    """A put of a record that is stored: the segment that says the same, or changes to what it `says` (else None)."""
 
     entity: str
     line: Line
     segment: Segment[Any]
     says: Any
+    held: Identifiers
 
 
 class Plain:
@@ -52,10 +53,10 @@ class Plain:
         self._fresh: dict[RecordKey, Identifiers] = {}
         self._known: dict[RecordKey, Known] = {}
         self._versions: dict[str, list[VersionRow]] = {}
-        levels = {statements.level_of(change) for change in changes if isinstance(change, Put | Relate)}
+        levels = statements.levels_of(changes)
         eligible = all((type(change) is Put and change.entity is None) or type(change) is Relate for change in changes)
         if eligible and len(levels) == 1 and not self.w.reranked:
-            self.level = levels.pop()
+            (self.level,) = levels
             self._choose(changes)
 
     # ------------------------------------------------------------ which are alone
@@ -85,20 +86,25 @@ class Plain:
             for row in w.stored_holders.get(one, ())
             if all(row.entity != r.entity for r in w.records[put.record])
         }
-        known: list[Put] = []
+        known: list[tuple[Put, Identifiers]] = []
         for put, held in puts:
             key = put.record
-            if count[key] > 1 or put.patch or key in early or any(values[one] > 1 or one in named for one in held):
+            if put.patch or count[key] > 1 or key in early:
+                continue
+            if held and any(values[one] > 1 or one in named for one in held):
                 continue
             if w.records[key]:
-                known.append(put)
+                known.append((put, held))
             elif self._unheard(key, held):
                 self._fresh[key] = held
         self._choose_known(known, entangled)
 
     def _identifiers(self, cls: str, properties: Mapping[str, Value | None]) -> Identifiers:
+        named = self.w.schemes.get(cls)
+        if not named:
+            return ()
         out: list[tuple[str, str]] = []
-        for name, scheme in self.w.schemes.get(cls, ()):
+        for name, scheme in named:
             value = properties.get(name)
             if value is not None:
                 out += [(scheme, str(one)) for one in value] if type(value) is tuple else [(scheme, str(value))]
@@ -112,35 +118,36 @@ class Plain:
             return False
         return not any(w.stored_holders.get(one) for one in held)
 
-    def _choose_known(self, puts: list[Put], entangled: set[str]) -> None:
+    def _choose_known(self, puts: list[tuple[Put, Identifiers]], entangled: set[str]) -> None:
         """Those whose record is all that is known of its entity, at the one level."""
-        w = self.w
-        alone: list[tuple[Put, str]] = []
-        for put in puts:
+        w, level = self.w, self.level
+        alone: list[tuple[Put, Identifiers, str]] = []
+        for put, held in puts:
             rows = w.records[put.record]
             row = rows[0]
-            if len(rows) == 1 and row.level_from == self.level and row.level_to == OPEN and row.entity not in entangled:
-                alone.append((put, row.entity))
-        w.fetch_members(entity for _, entity in alone)
-        w.fetch_lines([RecordKey(OWN, entity) for _, entity in alone if len(w.by_entity[entity]) > 1])
+            if len(rows) == 1 and row.level_from == level and row.level_to == OPEN and row.entity not in entangled:
+                alone.append((put, held, row.entity))
+        w.fetch_members(entity for _, _, entity in alone)
+        w.fetch_lines([RecordKey(OWN, entity) for _, _, entity in alone if len(w.by_entity[entity]) > 1])
         changing: list[str] = []
-        for put, entity in alone:
-            lines = w.record_lines(put.record)
-            line = lines.get(self.level)
-            if line is None or len(lines) > 1 or not self._single(put.record, entity):
+        run = w.run
+        for put, held, entity in alone:
+            key = put.record
+            lines = w.record_lines(key)
+            line = lines.get(level)
+            if line is None or len(lines) > 1 or not (len(w.by_entity[entity]) == 1 or self._single(key, entity)):
                 continue
-            properties = _without_none(put.properties)
-            says: Any = Says(put.cls, properties, put.confidence, put.stated, put.mentioned, w.run)
             segment = _segment(put, line)
             if segment is None:
                 continue
+            says: Any = Says(put.cls, _without_none(put.properties), put.confidence, put.stated, put.mentioned, run)
             if segment.payload == says:
-                if (segment.start, segment.end) == put.valid:
-                    self._known[put.record] = Known(entity, line, segment, says)
+                if segment.start == put.valid.start and segment.end == put.valid.end:
+                    self._known[key] = Known(entity, line, segment, None, held)
             elif (segment.start < put.valid.start or len(line.segments) == 1) and self._only_values_change(
                 segment.payload, says
             ):
-                self._known[put.record] = Known(entity, line, segment, says)
+                self._known[key] = Known(entity, line, segment, says, held)
                 changing.append(entity)
         if changing:
             self._versions = w.reading.versions(changing)
@@ -149,7 +156,8 @@ class Plain:
         """Whether the resolved version differs, and its class and identifiers do not."""
         if was.cls != says.cls or (was.properties == says.properties and was.mentioned == says.mentioned):
             return False
-        return all(was.properties.get(name) == says.properties.get(name) for name, _ in self.w.schemes[was.cls])
+        named = self.w.schemes[was.cls]
+        return not named or all(was.properties.get(name) == says.properties.get(name) for name, _ in named)
 
     def _single(self, key: RecordKey, entity: str) -> bool:
         """Whether the entity has no other record, but for one that stands for its id and says nothing."""
@@ -171,10 +179,11 @@ class Plain:
         if known is None:
             return None
         outcome = self._again(put, known)
-        if outcome:
-            for one in self._identifiers(put.cls, put.properties):
-                self.w.note_holder(one, known.entity, *put.valid, self.level)
-        return (outcome, known.entity) if outcome else None
+        if not outcome:
+            return None
+        for one in known.held:
+            self.w.note_holder(one, known.entity, *put.valid, self.level)
+        return outcome, known.entity
 
     def _first(self, put: Put, held: Identifiers) -> tuple[str, str]:
         w, delta, level = self.w, self.delta, self.level
@@ -199,30 +208,33 @@ class Plain:
 
     def _again(self, put: Put, known: Known) -> str:
         """The record says the same, or something else from an instant within its last segment on."""
-        delta, segment, says = self.delta, known.segment, known.says
+        delta, entity, segment, says = self.delta, known.entity, known.segment, known.says
         key, (start, end) = put.record, put.valid
         was: Any = segment.payload
-        if was == says:
+        if says is None:
             if was.run != self.w.run:
                 self.statements.affirmed.append((segment.row, False))
             return UNCHANGED
-        rows = self._versions.get(known.entity, [])
-        old = next((r for r in rows if r.valid_from <= segment.start and r.valid_to == end), None)
+        old: VersionRow | None = None
+        new: list[VersionRow] = []
+        for row in self._versions.get(entity, ()):
+            if row.level_from != self.level or row.level_to != OPEN:  # divided by what is gone since
+                return ""
+            if old is None and row.valid_from <= segment.start and row.valid_to == end:
+                old = row
+            else:
+                new.append(row)
         if old is None or (segment.start == start and old.valid_from != start):
             return ""
-        if any((r.level_from, r.level_to) != (self.level, OPEN) for r in rows):  # divided by what is gone since
-            return ""
         delta.versions.close.append(old)
-        stored = known.line.stored[segment.row]
-        delta.claims.close.append(stored)
-        new = [row for row in rows if row is not old]
+        delta.claims.close.append(known.line.stored[segment.row])
         if segment.start < start:
-            new.append(self._version(known.entity, key.source, was, old.valid_from, start, judged=True))
+            new.append(self._version(entity, key.source, was, old.valid_from, start, judged=True))
             delta.claims.insert.append(self._claim(key, was, segment.start, start))
-        new.append(self._version(known.entity, key.source, says, start, end))
+        new.append(self._version(entity, key.source, says, start, end))
         delta.claims.insert.append(self._claim(key, says, start, end))
-        self.entities.new[known.entity] = new
-        self.entities.done.add(known.entity)
+        self.entities.new[entity] = new
+        self.entities.done.add(entity)
         return LOADED
 
     def _version(
@@ -256,8 +268,9 @@ def _segment(put: Put, line: Line) -> Segment[Any] | None:
     None also where a statement's start was lost in it by coalescing: the general way remembers those.
     """
     start, end = put.valid
-    found: Segment[Any] | None = next((s for s in reversed(line.segments) if s.start <= start), None)
-    if found is None or found.anchors or not found.row or found.end != end or start >= end:
-        return None
-    whole, last = found.start == start, found is line.segments[-1]
-    return found if whole or last else None
+    for found in reversed(line.segments):
+        if found.start <= start:
+            if found.anchors or not found.row or found.end != end or start >= end:
+                return None
+            return found if found.start == start or found is line.segments[-1] else None
+    return None

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kg.errors import ValidationError
 from kg.model.boxes import difference
 from kg.model.changes import Clipped, RecordKey
 from kg.model.ids import edge_id
 from kg.model.intervals import Interval, intersect, union
-from kg.model.resolve import Claim, edges, rank, same_edge, valid_key
+from kg.model.lines import Segment
+from kg.model.resolve import Claim, Rank, edges, rank, same_edge, valid_key
+from kg.store.commit.working import RelationLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kg.model.changes import Value
     from kg.model.rows import EdgeRow, RecordRow
     from kg.store.commit.entities import Entities
     from kg.store.commit.rows import Delta
-    from kg.store.commit.working import RelationLine, Working
+    from kg.store.commit.working import Working
 
 Identity = tuple[str, str, str, str]
 """(edge id, relation, start entity, end entity)."""
+Place = tuple[int, int, Identity, dict[str, str]]
+"""(level from, level to, identity, entity-valued properties)."""
+Said = tuple[RelationLine, int, Segment[Any], int, int, dict[str, str]]
+"""A segment of a line, with the line's level and the levels and references of one of its places."""
+_ANY: Rank = (False, 0, 0.0, 0, "", 0, "")
 
 
 class Relations:
@@ -33,7 +40,10 @@ class Relations:
         self.w = working
         self.entities = entities
         self._edges: dict[tuple[object, ...], str] = {}
+        self._places: dict[str, list[Place]] = {}  # by line, of its key references alone
         self._existence: dict[tuple[str, int], tuple[Interval, ...]] = {}
+        self._levels: dict[str, frozenset[int]] = {}  # where the rows of an entity are divided
+        self._fit: set[tuple[str, str]] = set()  # (entity, class) that all its rows are of
 
     def write(self, delta: Delta, system: int) -> list[Clipped]:
         """Put the differences into the delta; what was clipped by an end's ceasing to exist."""
@@ -53,9 +63,15 @@ class Relations:
         clipped: list[Clipped] = []
         for identity in sorted(identities):
             edge, relation, start, end = identity
-            old = stored.get(edge, [])
-            wanted = edges(edge, relation, start, end, contributions.get(edge, [])) if edge in contributions else []
+            old = stored.get(edge)
+            wanted = edges(edge, relation, start, end, self._claims(contributions.get(edge, ())))
             new = [part for row in wanted for part in self._clip(row)]
+            if old is None and len(new) == 1:  # the common case
+                new[0].system_from = system
+                self._check_ends(identity)
+                delta.edges.insert += new
+                continue
+            old = old or []
             changed = difference(old, new, system, valid_key, same_edge)
             if changed.insert:
                 self._check_ends(identity)
@@ -121,19 +137,25 @@ class Relations:
         changed = self.w.changed_records
         for meta in lines:
             moved = not changed.isdisjoint((meta.start, meta.end, *meta.key_references.values()))
-            for stored in (False, True) if moved else (False,):
-                for _, _, identity, _ in self._placed(meta, {}, stored=stored):
-                    out.add(identity)
+            places = self._places[meta.line] = self._placed(meta, {})
+            for place in places:
+                out.add(place[2])
+            if moved:
+                for place in self._placed(meta, {}, stored=True):
+                    out.add(place[2])
         return out
 
-    def _placed(
-        self, meta: RelationLine, references: Mapping[str, RecordKey], *, stored: bool = False
-    ) -> Iterator[tuple[int, int, Identity, dict[str, str]]]:
-        """(level from, level to, identity, entity-valued properties) of a line, level by level."""
-        relation = self.w.schema.relations[meta.relation]
+    def _placed(self, meta: RelationLine, references: Mapping[str, RecordKey], *, stored: bool = False) -> list[Place]:
+        """Where a line is, level by level."""
         names = {**meta.key_references, **references}
         start, end = self._facts(meta.start, stored), self._facts(meta.end, stored)
         facts = {name: self._facts(key, stored) for name, key in names.items()}
+        return list(self._level_by_level(meta, start, end, facts))
+
+    def _level_by_level(
+        self, meta: RelationLine, start: list[RecordRow], end: list[RecordRow], facts: dict[str, list[RecordRow]]
+    ) -> Iterator[Place]:
+        relation = self.w.schema.relations[meta.relation]
         every = (start, end, *facts.values())
         if all(len(rows) == 1 for rows in every) and len({(r[0].level_from, r[0].level_to) for r in every}) == 1:
             bounds = [start[0].level_from, start[0].level_to]
@@ -173,36 +195,55 @@ class Relations:
         w = self.w
         w.fetch_members({e for i in identities for e in i[2:]})
         pairs: set[tuple[str, RecordKey, RecordKey]] = set()
-        for _, relation, start, end in identities:
-            starts = [k for k, _ in w.members(start)]
-            ends = [k for k, _ in w.members(end)]
-            pairs.update((relation, a, b) for a in starts for b in ends)
+        keys: dict[str, list[RecordKey]] = {}
+        for _, relation, *both in identities:
+            for entity in both:
+                if entity not in keys:
+                    keys[entity] = [k for k, _ in w.members(entity)]
+            pairs.update([(relation, a, b) for a in keys[both[0]] for b in keys[both[1]]])
         w.fetch_pairs(pairs)
 
-    def _contributions(self, wanted: set[str]) -> dict[str, list[Claim]]:
+    def _contributions(self, wanted: set[str]) -> dict[str, list[Said]]:
+        """What is said of each relation."""
         w = self.w
-        out: dict[str, list[Claim]] = {}
+        out: dict[str, list[Said]] = {}
         for name, lines in w.relation_lines.items():
             meta = w.relation_meta[name]
-            placed_cache: dict[tuple[tuple[str, RecordKey], ...], list[tuple[int, int, Identity, dict[str, str]]]] = {}
+            by_references: dict[tuple[tuple[str, RecordKey], ...], list[Place]] = {}
             for level, line in lines.items():
                 for s in line.segments:
-                    says = s.payload
-                    cache = tuple(sorted(says.references.items()))
-                    if cache not in placed_cache:
-                        placed_cache[cache] = list(self._placed(meta, says.references))
-                    for low, high, identity, references in placed_cache[cache]:
-                        if identity[0] not in wanted or high <= level:
-                            continue
-                        source = w.source(meta.source)
-                        local = f"{meta.start.source}/{meta.start.local}/{meta.end.source}/{meta.end.local}"
-                        out.setdefault(identity[0], []).append(
-                            Claim(
-                                rank(source, says.confidence, says.stated, level, local, mentioned=False),
-                                meta.source, "", {**says.properties, **references}, s.start, s.end,
-                                max(level, low), high,
-                            )
-                        )  # fmt: skip
+                    places = self._places_of(meta, s.payload.references, by_references)
+                    for low, high, identity, references in places:
+                        if high > level and identity[0] in wanted:
+                            said = (meta, level, s, low, high, references)
+                            out.setdefault(identity[0], []).append(said)
+        return out
+
+    def _places_of(
+        self,
+        meta: RelationLine,
+        references: Mapping[str, RecordKey],
+        known: dict[tuple[tuple[str, RecordKey], ...], list[Place]],
+    ) -> list[Place]:
+        if references == meta.key_references and meta.line in self._places:
+            return self._places[meta.line]
+        name = tuple(sorted(references.items()))
+        places = known.get(name)
+        if places is None:
+            places = known[name] = self._placed(meta, references)
+        return places
+
+    def _claims(self, said: Sequence[Said]) -> list[Claim]:
+        alone = len(said) == 1  # nothing has to be weighed
+        out: list[Claim] = []
+        for meta, level, s, low, high, references in said:
+            says, weight = s.payload, _ANY
+            if not alone:
+                local = f"{meta.start.source}/{meta.start.local}/{meta.end.source}/{meta.end.local}"
+                weight = rank(self.w.source(meta.source), says.confidence, says.stated, level, local, mentioned=False)
+            out.append(
+                Claim(weight, meta.source, "", {**says.properties, **references}, s.start, s.end, max(level, low), high)
+            )
         return out
 
     def _perhaps_stored(self, identities: set[Identity]) -> set[str]:
@@ -225,18 +266,24 @@ class Relations:
     # ------------------------------------------------------------ ends
 
     def _clip(self, row: EdgeRow) -> Iterator[EdgeRow]:
-        low, high = row.level_from, row.level_to
-        bounds = {low, high}
-        for entity in (row.start, row.end):
-            for version in self.entities.rows(entity):
-                if low < version.level_from < high:
-                    bounds.add(version.level_from)
-                if low < version.level_to < high:
-                    bounds.add(version.level_to)
-        for low, high in pairwise(sorted(bounds)):
-            both = intersect(self._exists(row.start, low), self._exists(row.end, low))
-            for part in intersect((Interval(row.valid_from, row.valid_to),), both):
+        least, most = row.level_from, row.level_to
+        inside = [b for entity in (row.start, row.end) for b in self._divided(entity) if least < b < most]
+        whole = (Interval(row.valid_from, row.valid_to),)
+        for low, high in pairwise(sorted({least, most, *inside})):
+            parts = intersect(whole, intersect(self._exists(row.start, low), self._exists(row.end, low)))
+            if parts == whole and not inside:
+                yield row
+                return
+            for part in parts:
                 yield replace(row, valid_from=part.start, valid_to=part.end, level_from=low, level_to=high)
+
+    def _divided(self, entity: str) -> frozenset[int]:
+        found = self._levels.get(entity)
+        if found is None:
+            rows = self.entities.rows(entity)
+            found = frozenset({b for v in rows for b in (v.level_from, v.level_to)})
+            self._levels[entity] = found
+        return found
 
     def _exists(self, entity: str, level: int) -> tuple[Interval, ...]:
         found = self._existence.get((entity, level))
@@ -248,6 +295,8 @@ class Relations:
         _, name, start, end = identity
         relation = self.w.schema.relations[name]
         for entity, wanted, which in ((start, relation.domain, "start"), (end, relation.range, "end")):
+            if (entity, wanted) in self._fit:
+                continue
             rows = self.entities.rows(entity)
             wrong = next((r.cls for r in rows if not self.w.schema.is_a(r.cls, wanted)), None)
             if wrong is not None:
@@ -255,6 +304,7 @@ class Relations:
                     f"{name} takes a {wanted} as its {which}, and {entity} is a {wrong}", field=which, value=entity,
                     remedy=f"Name a {wanted}, or use a relation that a {wrong} may have.",
                 )  # fmt: skip
+            self._fit.add((entity, wanted))
 
 
 def _covered(rows: list[EdgeRow]) -> tuple[Interval, ...]:

@@ -8,15 +8,15 @@ from kg.errors import IdentityConflict, NotFound, ValidationError
 from kg.model.changes import ById, ByIdentifier, ByRecord, End, Put, RecordKey, Relate, Unrelate
 from kg.model.ids import entity_id, line_id
 from kg.model.intervals import OPEN
+from kg.model.lines import Segment
 from kg.model.rows import RecordRow
 from kg.store.commit.log import Statement, apply
 from kg.store.commit.working import Line, Relates, RelationLine, Says, Working
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from kg.model.changes import Change, Ref, Value
-    from kg.model.lines import Segment
     from kg.schema.types import Relation
 
 LOADED, MERGED, UNCHANGED = "loaded", "merged", "unchanged"
@@ -46,7 +46,8 @@ class Statements:
                 if change.entity is not None:
                     _note(change.entity, keys, ids, identifiers)
                 held = [(scheme, value) for _, scheme, value in self._identifying(change)]
-                identifiers.update(held)
+                if held:
+                    identifiers.update(held)
                 puts.append((change, held))
             elif isinstance(change, End):
                 said.add(change.record)
@@ -68,13 +69,17 @@ class Statements:
             w.fetch_records({RecordKey("", entity) for entity in ids})
         self._prefetch_relations(changes)
 
-    def _identifying(self, put: Put) -> Iterator[tuple[str, str, str]]:
+    def _identifying(self, put: Put) -> list[tuple[str, str, str]]:
         """(property, scheme, value) of each identifier that finds entities."""
-        for name, scheme in self.w.schemes.get(put.cls, ()):
+        named = self.w.schemes.get(put.cls)
+        if not named:
+            return []
+        out: list[tuple[str, str, str]] = []
+        for name, scheme in named:
             value = put.properties.get(name)
             if value is not None and self.w.schema.schemes[scheme].identifying:
-                for one in value if isinstance(value, tuple) else (value,):
-                    yield name, scheme, str(one)
+                out += [(name, scheme, str(one)) for one in (value if isinstance(value, tuple) else (value,))]
+        return out
 
     def _prefetch_relations(self, changes: tuple[Change, ...]) -> None:
         pairs: set[tuple[str, RecordKey, RecordKey]] = set()
@@ -91,9 +96,14 @@ class Statements:
                     pairs.add((change.relation, ends[0], ends[1]))
         self.w.fetch_pairs(pairs)
 
-    def level_of(self, change: Put | End | Relate | Unrelate) -> int:
-        """The level of what a change claims or takes back."""
-        return self._level(change.record.source if isinstance(change, Put | End) else change.source, change.level)
+    def levels_of(self, changes: tuple[Change, ...]) -> set[int]:
+        """The levels of what changes claim or take back; merges, splits and whole runs left out."""
+        said = {
+            (change.record.source if isinstance(change, Put | End) else change.source, change.level)
+            for change in changes
+            if isinstance(change, Put | End | Relate | Unrelate)
+        }
+        return {self._level(source, level) for source, level in said}
 
     def _level(self, source: str, level: int | None) -> int:
         return level if level is not None else self.w.source(source).level
@@ -209,7 +219,8 @@ class Statements:
         line = self.w.relation_line(meta, level)
         said: Any = Relates(properties, references, relate.confidence, relate.stated, self.w.run)
         patch = relate.patch and bool(line.segments)
-        says = said if patch else said.onto(None)
+        gone = None in properties.values() or None in references.values()
+        says = said.onto(None) if gone and not patch else said
         changed = self._say(line, Statement(relate.valid, says, patch, relate.until_next), relation=True)
         return LOADED if changed else UNCHANGED
 
@@ -274,8 +285,12 @@ class Statements:
     def _say(self, line: Line, statement: Statement, *, relation: bool) -> bool:
         """Apply; True when what is said changes. Anchors alone are no change."""
         before: list[Segment[Any]] = line.segments
-        after = apply(before, statement)
         line.said.append(statement)
+        if not before and not statement.patch and not statement.end:  # the line begins
+            line.segments = [Segment(*statement.valid, statement.payload)]
+            line.touched = True
+            return True
+        after = apply(before, statement)
         if _content(before) != _content(after):
             line.segments = after
             line.touched = True

@@ -426,7 +426,9 @@ _valid_from = attrgetter("valid_from")
 def _lines(rows: Iterable[Any], payload_of: Callable[[Any], Any]) -> dict[int, Line]:
     out: dict[int, Line] = {}
     for row in sorted(rows, key=_valid_from):
-        line = out.setdefault(row.level, Line([], {}))
+        line = out.get(row.level)
+        if line is None:
+            line = out[row.level] = Line([], {})
         line.segments.append(Segment(row.valid_from, row.valid_to, payload_of(row), row.anchors, row.row))
         line.stored[row.row] = row
     return out

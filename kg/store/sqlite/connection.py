@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 BUSY_MS = 60_000
 """How long a writer waits for another one."""
-PAGE_BYTES = 8_192
+PAGE_BYTES = 16_384
 """Of new files. Entries of an index that a commit writes lie apart: larger pages are fewer to write, up to a point."""
-# In pages: SQLite reckons what is said in bytes by the size that pages have before the file is read, half of ours.
-_CACHE_PAGES = 3_072
+# In pages: SQLite reckons what is said in bytes by the size that pages have before the file is read, a quarter of ours.
+_CACHE_PAGES = 1_536
 _WRITER_CACHE_PAGES = 4_096
 """A commit touches a page of each index for nearly every row: pages that do not fit are written several times."""
-_CHECKPOINT_PAGES = 8_000
+_CHECKPOINT_PAGES = 4_000
 """How far the log grows (64 MB) before its pages go into the file. A page that several commits change goes once."""
 
 

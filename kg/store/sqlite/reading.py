@@ -73,12 +73,11 @@ class RowReader:
 
     @staticmethod
     def _values(decoding: Iterable[Decode], values: tuple[Any, ...]) -> dict[str, Any]:
-        out = {}
-        for at, name, decode in decoding:
-            value = values[at]
-            if value is not None:
-                out[name] = decode(value) if decode else value
-        return out
+        return {
+            name: decode(value) if decode else value
+            for at, name, decode in decoding
+            if (value := values[at]) is not None
+        }
 
     def version_columns(self) -> str:
         return ", ".join(
@@ -155,14 +154,15 @@ class WriteReading(RowReader):
     def sources(self) -> Mapping[str, Source]:
         return dict(self.names.source_rows)
 
-    def _by_source(self, keys: Collection[RecordKey]) -> Iterator[tuple[int, str]]:
-        grouped: dict[str, list[str]] = defaultdict(list)
+    def _by_source(self, keys: Collection[RecordKey]) -> Iterator[tuple[int, dict[str, RecordKey]]]:
+        """(source's number, local id → the key) of each source."""
+        grouped: dict[str, dict[str, RecordKey]] = defaultdict(dict)
         for key in keys:
-            grouped[key.source].append(key.local)
+            grouped[key.source][key.local] = key
         for source, locals_ in grouped.items():
             number = self.names.sources.get(source)
             if number is not None:
-                yield number, keys_json(locals_)
+                yield number, locals_
 
     def records(self, keys: Collection[RecordKey]) -> dict[RecordKey, list[RecordRow]]:
         out: dict[RecordKey, list[RecordRow]] = {}
@@ -170,10 +170,9 @@ class WriteReading(RowReader):
             for row in self.db.execute(
                 f"select {RECORD} from json_each(?) j cross join record r on r.source = ? and r.local = j.value "
                 f"and r.st {_HELD} {RECORD_ENDS}",
-                (locals_, source),
+                (keys_json(locals_), source),
             ):
-                made = self.record(row)
-                out.setdefault(RecordKey(made.source, made.local), []).append(made)
+                out.setdefault(locals_[row[1]], []).append(self.record(row))
         return out
 
     def records_of(self, entities: Collection[str]) -> dict[str, list[RecordRow]]:
@@ -204,10 +203,9 @@ class WriteReading(RowReader):
         for source, locals_ in self._by_source(keys):
             for row in self.db.execute(
                 f"select {CLAIM} from json_each(?) j cross join claim c on c.source = ? and c.local = j.value {held}",
-                (locals_, source),
+                (keys_json(locals_), source),
             ):
-                made = self.claim(row)
-                out.setdefault(RecordKey(made.source, made.local), []).append(made)
+                out.setdefault(locals_[row[1]], []).append(self.claim(row))
         return out
 
     def versions(self, entities: Collection[str]) -> dict[str, list[VersionRow]]:
@@ -223,20 +221,22 @@ class WriteReading(RowReader):
         for number, these in rows.items():
             cls, attributed = self.layout.type_names[number], self.names.attributed
             live = self.layout.live(self.schema, "version", cls)
-            decoding = [(at, name, decoder(slot)) for at, (name, slot) in enumerate(sorted(live.items()), 10)]
+            names = sorted(live)
+            decoding = [(name, decode) for name in names if (decode := decoder(live[name])) is not None]
             columns = "".join(f", v.{slot.column}" for _, slot in sorted(live.items()))
             for row in self.db.execute(
                 f"select v.row, v.id, v.vf, v.vt, v.lf, v.lt, v.sf, v.st, v.mentioned, v.att{columns} "
                 "from json_each(?) j cross join version v on v.row = j.value",
                 (keys_json(these),),
             ):
-                held, entity, vf, vt, lf, lt, sf, st, mentioned, att = row[:10]
+                held, entity, vf, vt, lf, lt, sf, st, mentioned, att, *values = row
+                properties = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+                for name, decode in decoding:
+                    if name in properties:
+                        properties[name] = decode(properties[name])
                 out[entity].append(
-                    VersionRow(
-                        entity, cls, self._values(decoding, row), attributed(att), vf, vt, lf, lt, sf, st,
-                        bool(mentioned), held,
-                    )
-                )  # fmt: skip
+                    VersionRow(entity, cls, properties, attributed(att), vf, vt, lf, lt, sf, st, bool(mentioned), held)
+                )
         return dict(out)
 
     def _identifier_rows(self, sql: str, bindings: tuple[object, ...]) -> Iterator[IdentifierRow]:

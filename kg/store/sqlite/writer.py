@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import StoreCorrupt
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Box = tuple[float | None, float | None, float | None, float | None]
 """West, south, east, north."""
 _POINT = '{"type":"Point","coordinates":['
+_entity = attrgetter("entity")
 TABLES = ("record", "claim", "version", "relation_claim", "edge", "identifier")
 
 
@@ -38,9 +40,13 @@ class ClassWriter:
 
     def __init__(self, layout: Layout, schema: Schema, name: str) -> None:
         self.number = layout.types[name]
+        self.first = self.number << ROW_BITS
         live = layout.live(schema, "version", name)
-        self.width = len(live)
-        self.places = {prop: (at, _encoder(slot)) for at, (prop, slot) in enumerate(live.items())}
+        self.names = tuple(live)
+        self.known = frozenset(live)
+        self.encoded = tuple(
+            (at, encode) for at, slot in enumerate(live.values()) if (encode := _encoder(slot)) is not None
+        )
         self.boxed = tuple(
             (prop, live[prop].column) for prop in live if layout.columns["version", live[prop].column].boxed
         )
@@ -57,11 +63,13 @@ class ClassWriter:
     def values(self, properties: Any) -> tuple[list[Any], list[tuple[str, Box]]]:
         """Of the statement's property columns, and (column, box) of each geometry. KeyError for a property that the
         class never had."""
-        out: list[Any] = [None] * self.width
-        places = self.places
-        for prop, value in properties.items():
-            at, encode = places[prop]
-            out[at] = value if value is None or encode is None else encode(value)
+        if not properties.keys() <= self.known:
+            raise KeyError(*(properties.keys() - self.known))
+        out: list[Any] = list(map(properties.get, self.names))
+        for at, encode in self.encoded:
+            value = out[at]
+            if value is not None:
+                out[at] = encode(value)
         boxes: list[tuple[str, Box]] = []
         for prop, column in self.boxed:
             shape = properties.get(prop)
@@ -86,7 +94,10 @@ def _coordinates(geometry: str | None) -> tuple[float | None, float | None]:
 
 
 def _wordings_differ(was: Mapping[str, Value], now: Mapping[str, Value], names: tuple[str, ...]) -> bool:
-    return any(was.get(name) != now.get(name) for name in names)
+    for name in names:  # noqa: SIM110 - a generator costs as much again, for each row
+        if was.get(name) != now.get(name):
+            return True
+    return False
 
 
 def _more(columns: Iterable[str]) -> str:
@@ -176,8 +187,8 @@ class Writer:
         ids: list[str] = []
         for record in delta.records.insert:
             ids += (record.entity, record.home) if record.entity != record.home else (record.entity,)
-        ids += [version.entity for version in delta.versions.insert]
-        ids += [version.entity for version in delta.versions.close]
+        ids += map(_entity, delta.versions.insert)
+        ids += map(_entity, delta.versions.close)
         ids += self.entities_of_edges(delta.edges.insert)
         ids += [identifier.entity for identifier in delta.identifiers.insert]
         self.names.mint(ids)
@@ -198,7 +209,9 @@ class Writer:
 
     def _close(self, table: str, ops: Ops[Any], system: int) -> None:
         if ops.close:
-            self.db.executemany(f"update {table} set st = ? where row = ?", [(system, row.row) for row in ops.close])
+            # In order of the rows: a commit wrote its rows in order of the entities, so that neighbours share pages.
+            rows = sorted([row.row for row in ops.close])
+            self.db.executemany(f"update {table} set st = ? where row = ?", [(system, row) for row in rows])
         if ops.narrow:
             if table in ("claim", "relation_claim"):
                 raise AssertionError(f"{table} rows have one level and are not narrowed")
@@ -274,23 +287,29 @@ class Writer:
         boxes: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         some: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         classes: dict[str, ClassWriter] = {v.cls: self.writers.cls(v.cls) for v in rows}
+        ending, fresh = self.ending, self.names.fresh
+        count = Counter(map(_entity, rows))
+        meeting: list[int] = []  # a row that is the only one of its entity overlaps nothing
         for v in rows:
+            name, properties = v.entity, v.properties
             how = classes[v.cls]
-            row = how.number << ROW_BITS | at
+            row = how.first | at
             at += 1
-            entity = entities[v.entity]
-            values, shapes = how.values(v.properties)
+            entity = entities[name]
+            values, shapes = how.values(properties)
             statements[how.insert].append(
-                (row, how.number, entity, v.entity, v.valid_from, v.valid_to, v.system_from, v.system_to,
+                (row, how.number, entity, name, v.valid_from, v.valid_to, v.system_from, v.system_to,
                  v.level_from, v.level_to, int(v.mentioned), attribution(v.sources), *values)
             )  # fmt: skip
-            was = self.ending.get(v.entity)
-            if was is None or was.cls != v.cls or _wordings_differ(was.properties, v.properties, how.searchable):
-                said.append((entity, wording(v.properties, how.searchable)))
+            if entity not in fresh or count[name] > 1:
+                meeting.append(row)
+            was = ending.get(name)
+            if was is None or was.cls != v.cls or _wordings_differ(was.properties, properties, how.searchable):
+                said.append((entity, wording(properties, how.searchable)))
             for column, box in shapes:
                 boxes[column].append((row, *box))
-            for name, column in how.some:
-                some[column].extend((value, row) for value in v.properties.get(name, ()))  # type: ignore[union-attr]
+            for prop, column in how.some:
+                some[column].extend((value, row) for value in properties.get(prop, ()))  # type: ignore[union-attr]
         for statement, tuples in statements.items():
             self.db.executemany(statement, tuples)
         if index_words:
@@ -301,17 +320,7 @@ class Writer:
             )
         for column, found in some.items():
             self.db.executemany(f"insert into some_{column} values (?, ?)", found)
-        # A row that is the only one of its entity overlaps nothing.
-        count = Counter(v.entity for v in rows)
-        self._refuse_overlaps(
-            "version",
-            "entity",
-            [
-                self.writers.cls(v.cls).number << ROW_BITS | number
-                for number, v in enumerate(rows, at - len(rows))
-                if count[v.entity] > 1 or entities[v.entity] not in self.names.fresh
-            ],
-        )
+        self._refuse_overlaps("version", "entity", meeting)
 
     def _refuse_overlaps(self, table: str, same: str, rows: list[int]) -> None:
         """StoreCorrupt where a new row's box meets another's; the transaction is given up then.
