@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kg.query import algebra as a
 from kg.query.algebra import Comparison
-from kg.store.neo4j.compile.calculations import has_point
+from kg.store.neo4j.compile.calculations import has_point, here
 from kg.store.neo4j.compile.context import From, Row, mentions
-from kg.store.neo4j.compile.predicates import around, candidates_inside, near, near_box, predicate, reach_test
+from kg.store.neo4j.compile.predicates import (
+    around,
+    candidates_inside,
+    near,
+    near_box,
+    predicate,
+    reach_test,
+    sure_test,
+)
 from kg.store.neo4j.compile.sources import related, relation_of, source
 from kg.store.neo4j.layout import ENTITY, box, point, quoted
 
@@ -28,6 +37,9 @@ def drive(c: Compiler, s: a.Source, where: a.Predicate | None, outer: Row | None
     """The rows of the source that satisfy `where`. `shown`: what is made of them, where that may be paths of a walk."""
     items = list(conjuncts(where))
     if isinstance(s, a.Extent):
+        nearest = _nearest(c, s.cls, items, shown, at) if isinstance(shown, a.Select) else None
+        if nearest is not None:
+            return nearest
         for item in items:
             found = _started(c, s.cls, item, items, at)
             if found is not None:
@@ -149,44 +161,83 @@ _RADII_M = tuple(100.0 * 4**k for k in range(9))
 """Up to 6,500 km; where too few places lie within, all rows are candidates."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Nearest:
+    """The first few rows of a class by distance from a point, in an order of the property `name`, whose index has the
+    label. `within`: the condition, if any, that they lie within a radius of a point, not necessarily the same."""
+
+    name: str
+    lon: Hole
+    lat: Hole
+    label: str
+    within: a.Near | None
+
+
 def _nearest(c: Compiler, cls: str, items: list[a.Predicate], s: a.Select, at: At) -> From | None:
-    """For the first few rows by distance: those within the least of some radii that holds enough points, and all that
-    have a place and are no points. None where the select asks for something else."""
+    """Those within the distance of the last of as many points, and all that have a place and are no points. None where
+    the select asks for something else."""
     target = _by_distance(c, cls, items, s, at)
     if target is None:
         return None
-    name, lon, lat, label = target
+    v, r = c.names.fresh("n"), c.names.fresh("r")
+    found = _extent(c, cls, v, {target.label}, at)
+    there = f"{v}.{quoted(point(target.name))}"
+    away = f"point.distance({there}, {here(c, target.lon, target.lat)})"
+    tests = [*found.where, *(predicate(c, item, found.row) for item in items if item is not target.within)]
     first: Any = s.page.first
-    v, r, x = c.names.fresh("n"), c.names.fresh("r"), c.names.fresh("x")
-    found = _extent(c, cls, v, {label}, at)
-    there, boxed = f"{v}.{quoted(point(name))}", f"{v}.{quoted(box(name)[0])}"
-    here = f"point({{longitude: {c.params.add(lon, by=float)}, latitude: {c.params.add(lat, by=float)}}})"
-    tests = [*found.where, *(predicate(c, item, found.row) for item in items)]
     enough = c.params.add(first, by=_and_one)
-    radii = "[" + ", ".join(map(str, _RADII_M)) + "]"
-    near = " AND ".join([f"point.distance({there}, {here}) <= {x}", *tests])
-    rest = "".join(f" AND {test}" for test in tests)
-    least = (
-        f"CALL () {{ RETURN COLLECT {{ UNWIND {radii} AS {x} WITH {x} "
-        f"WHERE COUNT {{ {found.clauses} WHERE {near} RETURN 1 AS one LIMIT {enough} }} >= {enough} "
-        f"RETURN {x} LIMIT 1 }}[0] AS {r} }}"
-    )
+    if target.within is None:
+        radius = _least_radius(c, found, away, tests, enough)
+        boxes = f"{_only_where(f'{r} IS NOT NULL', c)} {found.clauses} WHERE "
+        boxes += " AND ".join([f"{v}.{quoted(box(target.name)[0])} IS NOT NULL", *tests])
+        too_few = " AND ".join(tests)
+    else:
+        circle = _holes(target.within.lon, target.within.lat, target.within.metres)
+        sides = tuple(f"{v}.{quoted(side)}" for side in box(target.name))
+        radius = _last_distance(c, found, away, [sure_test(c, there, *circle), *tests], enough)
+        tests.append(near(c, target.within, found.row, reached=True))
+        boxes = f"{found.clauses} WHERE {' AND '.join([near_box(c, sides, *circle), *tests])}"
+        too_few = " AND ".join([reach_test(c, there, *circle), *tests])
     # A little wider: distances are compared in whole millimetres.
-    inside = f"{found.clauses} WHERE point.distance({there}, {here}) <= {r} * 1.000001 + 1.0{rest} RETURN {v}"
-    others = f"WITH {r} WHERE {r} IS NOT NULL {found.clauses} WHERE {boxed} IS NOT NULL{rest} RETURN {v}"
-    everything = f"WITH {r} WHERE {r} IS NULL {found.text(*tests[len(found.where) :])} RETURN {v}"
-    either = f"CALL ({r}) {{ {inside} UNION ALL {others} UNION ALL {everything} }} WITH {v}"
-    return From(f"{least} {either}", [], found.row)
+    inside = " AND ".join([f"{away} <= {r} * 1.000001 + 1.0", *tests])
+    everything = f"{found.clauses} WHERE {too_few}" if too_few else found.clauses
+    either = (
+        f"{found.clauses} WHERE {inside} RETURN {v} UNION ALL {boxes} RETURN {v} "
+        f"UNION ALL {_only_where(f'{r} IS NULL', c)} {everything} RETURN {v}"
+    )
+    return From(f"CALL () {{ RETURN {radius} AS {r} }} CALL ({r}) {{ {either} }} WITH {v}", [], found.row)
+
+
+def _only_where(test: str, c: Compiler) -> str:
+    """A clause that lets nothing behind it begin unless the test holds. The planner would put a WHERE behind it."""
+    return f"UNWIND CASE WHEN {test} THEN [0] ELSE [] END AS {c.names.fresh('x')}"
+
+
+def _least_radius(c: Compiler, found: From, away: str, tests: list[str], enough: str) -> str:
+    """The least of some radii that holds enough points; null where none does."""
+    x = c.names.fresh("x")
+    tests = [f"{away} <= {x}", *tests]
+    return (
+        f"COLLECT {{ UNWIND [{', '.join(map(str, _RADII_M))}] AS {x} WITH {x} "
+        f"WHERE COUNT {{ {found.clauses} WHERE {' AND '.join(tests)} RETURN 1 AS one LIMIT {enough} }} >= {enough} "
+        f"RETURN {x} LIMIT 1 }}[0]"
+    )
+
+
+def _last_distance(c: Compiler, found: From, away: str, tests: list[str], enough: str) -> str:
+    """The distance of the last of enough points; null where there are fewer."""
+    x = c.names.fresh("x")
+    return (
+        f"COLLECT {{ {found.clauses} WHERE {' AND '.join(tests)} "
+        f"WITH {away} AS {x} ORDER BY {x} LIMIT {enough} RETURN {x} }}[{enough} - 1]"
+    )
 
 
 def _and_one(first: int) -> int:
     return first + 1
 
 
-def _by_distance(
-    c: Compiler, cls: str, items: list[a.Predicate], s: a.Select, at: At
-) -> tuple[str, Hole, Hole, str] | None:
-    """(property, longitude, latitude, label with its index) where a few rows by distance from a point are wanted."""
+def _by_distance(c: Compiler, cls: str, items: list[a.Predicate], s: a.Select, at: At) -> _Nearest | None:
     first: Any = s.page.first
     if first.kind == "NoneType" or s.page.after is not None or not s.order or s.order[0].descending:
         return None
@@ -200,9 +251,13 @@ def _by_distance(
     label = c.layout.place_label(cls, name, state=not at.present)
     if label is None or not has_point(c, expr.args[0], Row("", "", c.concrete(cls), at)):
         return None
-    if any(isinstance(item, a.Near | a.Spatial) for item in items):
+    placed = [item for item in items if isinstance(item, a.Near | a.Spatial)]
+    if not placed:
+        return _Nearest(name, lon, lat, label, None)
+    within = placed[0]
+    if len(placed) > 1 or not isinstance(within, a.Near) or within.prop != name:
         return None
-    return name, lon, lat, label
+    return _Nearest(name, lon, lat, label, within)
 
 
 def _meets(c: Compiler, query: Any, sides: tuple[str, ...]) -> str:

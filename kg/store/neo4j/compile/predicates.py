@@ -192,13 +192,18 @@ def near(c: Compiler, p: a.Near, row: Row, *, reached: bool = False) -> str:
         return exact
     there = f"{row.alias}.{quoted(point(p.prop))}"
     if reached:  # most lie within by more than spheres and rounding could change
-        return f"(point.distance({there}, {here(c, lon, lat)}) <= {c.params.add(metres, by=_well_within)} OR {exact})"
+        return f"({sure_test(c, there, lon, lat, metres)} OR {exact})"
     return f"(({reach_test(c, there, lon, lat, metres)} OR {there} IS NULL) AND {exact})"
 
 
 def reach_test(c: Compiler, there: str, lon: Hole, lat: Hole, metres: Hole) -> str:
     """A point lies near enough, by an index of points: candidates."""
     return f"point.distance({there}, {here(c, lon, lat)}) <= {c.params.add(metres, by=_reach)}"
+
+
+def sure_test(c: Compiler, there: str, lon: Hole, lat: Hole, metres: Hole) -> str:
+    """A point lies near enough, whatever spheres and rounding change."""
+    return f"point.distance({there}, {here(c, lon, lat)}) <= {c.params.add(metres, by=_well_within)}"
 
 
 def near_box(c: Compiler, sides: tuple[str, ...], lon: Hole, lat: Hole, metres: Hole) -> str:

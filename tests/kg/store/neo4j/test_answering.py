@@ -1,5 +1,6 @@
 """What a reader's process keeps, and when it may no longer."""
 
+import itertools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from kg.query import algebra as a
 from kg.query.algebra import Comparison, MetaName, MetricOp, Op
 from kg.query.secure import EVERYTHING
 from kg.schema.types import Datatype, Schema
+from kg.store.memory import MemoryStore
 from kg.store.neo4j.store import Neo4jStore
 from kg.testing.schemas import ClassSpec, build_schema, prop
 
@@ -102,3 +104,66 @@ async def test_nothing_is_selected_below_claims(store: Neo4jStore) -> None:
     outer = a.Select(a.Extent("Plot"), a.Rows(a.Obj((a.Field("claims", claims),))))
     with pytest.raises(QueryError, match="below claims"):
         await store.execute(a.Query((a.Root("it", outer),), NOW), EVERYTHING)
+
+
+@pytest.mark.parametrize("many", [0, 30])
+async def test_the_nearest_are_found_by_index_whatever_lies_beside(store: Neo4jStore, many: int) -> None:
+    """Points, polygons and what has no place, by distance from the same point as the condition's, or from another."""
+    points = [
+        (f"p{n:02}", {"place": f'{{"type":"Point","coordinates":[{121 + n / 1000:.3f},31.0]}}'}) for n in range(many)
+    ]
+    plots = [*points, ("square", {"place": square(0.001)}), ("far", {"place": square(5.0)}), ("nowhere", {})]
+    puts = [Put(RecordKey("a", name), "Plot", {"name": name, **rest}, Interval(MIN, OPEN)) for name, rest in plots]
+    other = MemoryStore(schema())
+    for one in (store, other):
+        await one.commit(ChangeSet(tuple(puts), sources=(SOURCE,)), now=NOW)
+    rows = a.Rows(a.Obj((a.Field("name", a.Leaf(a.Prop("name"))),)))
+    for first, metres, lon in itertools.product((1, 3, 29, 40), (None, 500.0, 1500.0, 1e6), (121.0, 121.005, 121.0149)):
+        far = a.Calc(Op.DISTANCE, (a.Prop("place"), a.Const(lon), a.Const(31.0)))
+        where = None if metres is None else a.Near("place", 121.005, 31.0, metres)
+        for time in (a.Time(), a.Time(valid=NOW - 1)):
+            found = a.Select(
+                a.Extent("Plot"), rows, where, (a.Order(far), a.Order(a.Prop("name"))), a.Page(first), time
+            )
+            query = a.Query((a.Root("it", found),), NOW)
+            answer = await store.execute(query, EVERYTHING)
+            assert orjson.loads(answer) == orjson.loads(await other.execute(query, EVERYTHING))
+
+
+async def test_a_page_with_its_total_is_in_order_where_numbers_tie_or_are_missing(
+    neo4j_url: str, neo4j_driver: Driver
+) -> None:
+    sized = schema(prop("size", Datatype.LONG))
+    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
+    sizes = [3, None, 5, 5, None, 5, 1, 3, 2, 5]
+    puts = [
+        Put(
+            RecordKey("a", str(n)),
+            "Plot",
+            {"name": f"n{n % 3}"} | ({} if size is None else {"size": size}),
+            Interval(MIN, OPEN),
+        )
+        for n, size in enumerate(sizes)
+    ]
+    other = MemoryStore(sized)
+    async with Neo4jStore(neo4j_url) as store:
+        await store.migrate(sized)
+        for one in (store, other):
+            await one.commit(ChangeSet(tuple(puts), sources=(SOURCE,)), now=NOW)
+        obj = a.Obj(tuple(a.Field(name, a.Leaf(a.Prop(name))) for name in ("name", "size")))
+        info = a.PageField("info", a.PagePart.INFO, info=(("next", a.InfoPart.HAS_NEXT), ("end", a.InfoPart.END)))
+        parts = (a.PageField("n", a.PagePart.TOTAL), a.PageField("nodes", a.PagePart.NODES, obj=obj))
+        least = a.Cmp(Comparison.GE, a.Prop("name"), a.Const("n0"))
+        for first, down, more in itertools.product((0, 1, 4, 5, 8, 9, 10, 11), (True, False), ((), (info,))):
+            order = (a.Order(a.Prop("size"), descending=down), a.Order(a.Prop("name")))
+            found = a.Select(a.Extent("Plot"), a.PageOf((*parts, *more)), least, order, a.Page(first))
+            query = a.Query((a.Root("it", found),), NOW)
+            answer = await store.execute(query, EVERYTHING)
+            assert strip(answer) == strip(await other.execute(query, EVERYTHING))
+
+
+def strip(answer: bytes) -> Any:
+    """Cursors are each store's own."""
+    found = orjson.loads(answer)
+    found["it"].get("info", {}).pop("end", None)
+    return found

@@ -129,7 +129,11 @@ def starts(draw: st.DrawFn, schema: Schema, known: s.Known) -> Query:
     lon, lat = pick(s.POSITIONS)
     kind = pick(("near", "within", "nearest", "nearest") if places else ("id",))
     if kind == "near":
-        found.append(a.Near(pick(places), lon, lat, pick((0.0, 1000.0, 60_000.0, 2e7))))
+        place = pick(places)
+        found.append(a.Near(place, lon, lat, pick((0.0, 1000.0, 60_000.0, 2e7))))
+        if pick((True, False)):
+            x, y = (lon, lat) if pick((True, False)) else pick(s.POSITIONS)
+            order = (a.Order(a.Calc(Op.DISTANCE, (a.Prop(place), a.Const(x), a.Const(y)))),)
     elif kind == "within":
         found.append(a.Spatial(pick(("within", "intersects")), pick(places), pick(s.AREAS)))
     elif kind == "nearest":

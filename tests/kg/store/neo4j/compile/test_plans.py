@@ -51,6 +51,10 @@ def text_of(name: str, value: str) -> a.Predicate:
     return a.Cmp(Comparison(name), a.Prop("code"), a.Const(value))
 
 
+def nearest(number: float) -> tuple[a.Order, ...]:
+    return (a.Order(a.Calc(Op.DISTANCE, (a.Prop("place"), a.Const(number), a.Const(number)))),)
+
+
 SHAPES: dict[str, Callable[[str, float], a.Select]] = {
     "equal": lambda text, _: rows(text_of("eq", text)),
     "less": lambda text, _: rows(text_of("lt", text)),
@@ -60,6 +64,10 @@ SHAPES: dict[str, Callable[[str, float], a.Select]] = {
     "keys": lambda text, _: rows(source=a.Keys("Firm", (("uscc", text),))),
     "match": lambda text, _: rows(source=a.Match("Firm", "甲" + text)),
     "near": lambda _, number: rows(a.Near("place", number, number, number)),
+    "nearest": lambda _, number: rows(order=nearest(number), page=a.Page(3)),
+    "nearest within": lambda _, number: rows(
+        a.Near("place", number, number, number), order=nearest(number), page=a.Page(3)
+    ),
     "within": lambda _, number: rows(
         a.Spatial("within", "place", f'{{"type":"Point","coordinates":[{number},{number}]}}')
     ),
