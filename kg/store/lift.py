@@ -82,10 +82,21 @@ def lift(query: a.Query, latest: int) -> tuple[object, tuple[Any, ...], set[int]
     return _key(query, values, latest), tuple(values), values.systems
 
 
+def lift_at(query: a.Query, latest: int) -> tuple[object, tuple[Any, ...], set[int], set[int]]:
+    """The same, and fourth the `valid_instants`."""
+    values = _Constants(latest)
+    key = _key(query, values, latest)
+    return key, tuple(values), values.systems, _valids(query, values)
+
+
 def valid_instants(query: a.Query) -> set[int]:
     """The valid instants (not ranges) at which a query reads."""
     values = _Constants(0)
     _key(query, values, 0)
+    return _valids(query, values)
+
+
+def _valids(query: a.Query, values: _Constants) -> set[int]:
     return values.valids if isinstance(query.time.valid, int) else values.valids | {query.now}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kg.query.cursor import CursorCodec
-from kg.store.lift import holed, lift, valid_instants
+from kg.store.lift import holed, lift, lift_at
 from kg.store.neo4j.compile.context import Answering
 from kg.store.neo4j.compile.plan import Compiler, Plan
 from kg.store.readable import check_readable
@@ -68,10 +68,10 @@ class Answers:
         """The statements for a query, and its constants. QueryError for instants that the store cannot answer."""
         if head.schema != self.ordinal:
             raise Moved(head.schema)
-        key, constants, systems = lift(query, head.system)
+        key, constants, systems, valids = lift_at(query, head.system)
         for instant in systems:
             check_readable(instant, head.system, head.pruned)
-        current = all(head.present(valid, head.system, query.level) for valid in valid_instants(query))
+        current = all(head.present(valid, head.system, query.level) for valid in valids)
         name = (key, current, head.moved)
         plan = self._plans.get(name)
         if plan is None:

@@ -14,6 +14,7 @@ from kg.model.changes import ChangeSet, Put, RecordKey, Source
 from kg.model.intervals import MIN, OPEN, Interval
 from kg.query import algebra as a
 from kg.query.algebra import Comparison, MetaName, MetricOp, Op
+from kg.query.cursor import CursorCodec
 from kg.query.secure import EVERYTHING
 from kg.schema.types import Datatype, Schema
 from kg.store.memory import MemoryStore
@@ -32,6 +33,17 @@ def schema(*more: Any) -> Schema:
         classes=(
             ClassSpec("Thing", "事物", (), (prop("name", Datatype.STRING, searchable=True),), abstract=True),
             ClassSpec("Plot", "地块", properties=(place, *more)),
+        )
+    )
+
+
+def schema_with_another_class() -> Schema:
+    place = prop("place", Datatype.GEOMETRY)
+    return build_schema(
+        classes=(
+            ClassSpec("Thing", "事物", (), (prop("name", Datatype.STRING, searchable=True),), abstract=True),
+            ClassSpec("Plot", "地块", properties=(place,)),
+            ClassSpec("Road", "道路"),
         )
     )
 
@@ -160,6 +172,40 @@ async def test_a_page_with_its_total_is_in_order_where_numbers_tie_or_are_missin
             query = a.Query((a.Root("it", found),), NOW)
             answer = await store.execute(query, EVERYTHING)
             assert strip(answer) == strip(await other.execute(query, EVERYTHING))
+
+
+@pytest.mark.parametrize("total", [True, False])
+async def test_all_rows_by_id_page_by_page(store: Neo4jStore, total: bool) -> None:
+    """They come from the index of ids, which holds other classes' as well."""
+    for n in range(7):
+        await put(store, str(n), n)
+    await store.migrate(schema_with_another_class())
+    other = Put(RecordKey("b", "0"), "Road", {"name": "r"}, Interval(MIN, OPEN))
+    await store.commit(ChangeSet((other,), sources=(Source("b"),)), now=NOW + 60)
+    obj = a.Obj((a.Field("id", a.Leaf(a.Meta(MetaName.ID))),))
+    parts = [
+        a.PageField("info", a.PagePart.INFO, info=(("next", a.InfoPart.HAS_NEXT), ("end", a.InfoPart.END))),
+        a.PageField("nodes", a.PagePart.NODES, obj=obj),
+    ]
+    if total:
+        parts.append(a.PageField("n", a.PagePart.TOTAL))
+    whole = a.Select(a.Extent("Plot"), a.Rows(obj))
+    every = [
+        one["id"]
+        for one in orjson.loads(await store.execute(a.Query((a.Root("it", whole),), NOW + 60), EVERYTHING))["it"]
+    ]
+    assert len(every) == 7
+    found: list[str] = []
+    after = None
+    while True:
+        page = a.Select(a.Extent("Plot"), a.PageOf(tuple(parts)), page=a.Page(3, after, "b"))
+        answer = orjson.loads(await store.execute(a.Query((a.Root("it", page),), NOW + 60), EVERYTHING))["it"]
+        found += [one["id"] for one in answer["nodes"]]
+        assert answer.get("n", 7) == 7
+        if not answer["info"]["next"]:
+            break
+        after = CursorCodec(store.cursor_secret).decode(answer["info"]["end"], "b").after
+    assert found == every
 
 
 def strip(answer: bytes) -> Any:
