@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kg.model.changes import Receipt
     from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
     from kg.schema.types import Schema
-    from kg.store.commit.rows import Delta, Ops
+    from kg.store.commit.rows import Delta, Ops, Span
 
 R = TypeVar("R", bound=Any)
 
@@ -172,6 +172,12 @@ class TablesReading:
 
     def versions(self, entities: Collection[str]) -> dict[str, list[VersionRow]]:
         return _found(entities, lambda e: self.tables.versions.current("entity", e))
+
+    def spans(self, entities: Collection[str]) -> dict[str, list[Span]]:
+        return {
+            entity: [(r.row, r.valid_from, r.valid_to, r.level_from, r.level_to) for r in rows]
+            for entity, rows in self.versions(entities).items()
+        }
 
     def identifiers(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[IdentifierRow]]:
         return _found(keys, lambda k: self.tables.identifiers.current("key", k))

@@ -42,7 +42,7 @@ class Entities:
             for line in lines.values():
                 if line.touched:
                     keys.add(key)
-        out = {row.entity for key in keys for row in w.records[key]}
+        out = {row.entity for key in keys for row in w.records[key] if row.entity not in self.done}
         out.update(row.entity for key in keys for row in w.stored_records.get(key, ()))
         return out - self.done
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kg.model.changes import Change, Value
     from kg.model.lines import Segment
     from kg.store.commit.entities import Entities
-    from kg.store.commit.rows import Delta
+    from kg.store.commit.rows import Delta, Span
     from kg.store.commit.statements import Statements
     from kg.store.commit.working import Line
 
@@ -52,7 +52,7 @@ class Plain:
         self.delta = delta
         self._fresh: dict[RecordKey, Identifiers] = {}
         self._known: dict[RecordKey, Known] = {}
-        self._versions: dict[str, list[VersionRow]] = {}
+        self._spans: dict[str, list[Span]] = {}
         levels = statements.levels_of(changes)
         eligible = all((type(change) is Put and change.entity is None) or type(change) is Relate for change in changes)
         if eligible and len(levels) == 1 and not self.w.reranked:
@@ -150,7 +150,7 @@ class Plain:
                 self._known[key] = Known(entity, line, segment, says, held)
                 changing.append(entity)
         if changing:
-            self._versions = w.reading.versions(changing)
+            self._spans = w.reading.spans(changing)
 
     def _only_values_change(self, was: Any, says: Any) -> bool:
         """Whether the resolved version differs, and its class and identifiers do not."""
@@ -215,27 +215,37 @@ class Plain:
             if was.run != self.w.run:
                 self.statements.affirmed.append((segment.row, False))
             return UNCHANGED
-        old: VersionRow | None = None
-        new: list[VersionRow] = []
-        for row in self._versions.get(entity, ()):
-            if row.level_from != self.level or row.level_to != OPEN:  # divided by what is gone since
+        line, level = known.line, self.level
+        old: Span | None = None
+        others: list[Span] = []
+        for span in self._spans.get(entity, ()):
+            _, low, high, least, most = span
+            if least != level or most != OPEN:  # divided by what is gone since
                 return ""
-            if old is None and row.valid_from <= segment.start and row.valid_to == end:
-                old = row
+            if old is None and low <= segment.start and high == end:
+                old = span
             else:
-                new.append(row)
-        if old is None or (segment.start == start and old.valid_from != start):
+                others.append(span)
+        if old is None or (segment.start == start and old[1] != start):
             return ""
-        delta.versions.close.append(old)
-        delta.claims.close.append(known.line.stored[segment.row])
+        delta.versions.close.append(self._stored(entity, key.source, was, old))
+        delta.claims.close.append(line.stored[segment.row])
+        new = [self._stored(entity, key.source, _payload(line, span[1]), span) for span in others]
         if segment.start < start:
-            new.append(self._version(entity, key.source, was, old.valid_from, start, judged=True))
+            new.append(self._version(entity, key.source, was, old[1], start, judged=True))
             delta.claims.insert.append(self._claim(key, was, segment.start, start))
         new.append(self._version(entity, key.source, says, start, end))
         delta.claims.insert.append(self._claim(key, says, start, end))
         self.entities.new[entity] = new
         self.entities.done.add(entity)
         return LOADED
+
+    def _stored(self, entity: str, source: str, says: Any, span: Span) -> VersionRow:
+        """A row that is stored: it says what the only claim of its time says."""
+        row, start, end, least, most = span
+        return VersionRow(
+            entity, says.cls, says.properties, {"": source}, start, end, least, most, mentioned=says.mentioned, row=row
+        )
 
     def _version(
         self, entity: str, source: str, says: Any, start: int, end: int, *, judged: bool = False
@@ -260,6 +270,10 @@ def _without_none(properties: Mapping[str, Value | None]) -> dict[str, Value]:
     if None in properties.values():
         return {name: value for name, value in properties.items() if value is not None}
     return dict(properties)  # type: ignore[arg-type]
+
+
+def _payload(line: Line, instant: int) -> Any:
+    return next(s.payload for s in line.segments if s.start <= instant < s.end)
 
 
 def _segment(put: Put, line: Line) -> Segment[Any] | None:

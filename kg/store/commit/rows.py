@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
 
 R = TypeVar("R")
+Span = tuple[int, int, int, int, int]
+"""Of a version: (row id, valid from, valid to, level from, level to)."""
 
 
 class Reading(Protocol):
@@ -39,6 +41,10 @@ class Reading(Protocol):
     def claims(self, keys: Collection[RecordKey]) -> dict[RecordKey, list[ClaimRow]]: ...
 
     def versions(self, entities: Collection[str]) -> dict[str, list[VersionRow]]: ...
+
+    def spans(self, entities: Collection[str]) -> dict[str, list[Span]]:
+        """Where the rows of `versions` lie, without what they say."""
+        ...
 
     def identifiers(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[IdentifierRow]]:
         """By (scheme, value)."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from kg.model.changes import Source
     from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
+    from kg.store.commit.rows import Span
     from kg.store.neo4j.layout import Layout
 
 _HELD = f"AND {current('n')}"
@@ -126,6 +127,12 @@ class WriteReading:
         ):
             out[found["id"]].append(values.version_of(found))
         return dict(out)
+
+    def spans(self, entities: Collection[str]) -> dict[str, list[Span]]:
+        return {
+            entity: [(r.row, r.valid_from, r.valid_to, r.level_from, r.level_to) for r in rows]
+            for entity, rows in self.versions(entities).items()
+        }
 
     def identifiers(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[IdentifierRow]]:
         out: dict[tuple[str, str], list[IdentifierRow]] = defaultdict(list)

@@ -11,7 +11,7 @@ import orjson
 from kg.errors import ValidationError
 from kg.store.commit.envelope import KEPT_MICROSECONDS, content_hash, same_content, system_instant
 from kg.store.commit.plan import plan
-from kg.store.sqlite.connection import head
+from kg.store.sqlite.connection import head, make_room
 from kg.store.sqlite.names import Names
 from kg.store.sqlite.reading import WriteReading
 from kg.store.sqlite.receipts import receipt_from, receipt_text
@@ -69,6 +69,7 @@ def _commit(
     assert delta.receipt is not None
     receipt = delta.receipt
     writer = Writer(db, writers, names)
+    make_room(db, len(delta.versions.insert) + len(delta.edges.insert))
     before = {table: writer.next_row(table) for table in SPANS}
     writer.apply(delta)
     if delta.writes or change_set.key:

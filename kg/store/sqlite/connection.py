@@ -21,8 +21,11 @@ PAGE_BYTES = 16_384
 """Of new files. Entries of an index that a commit writes lie apart: larger pages are fewer to write, up to a point."""
 # In pages: SQLite reckons what is said in bytes by the size that pages have before the file is read, a quarter of ours.
 _CACHE_PAGES = 1_536
-_WRITER_CACHE_PAGES = 4_096
-"""A commit touches a page of each index for nearly every row: pages that do not fit are written several times."""
+_WRITER_CACHE_PAGES, _LOAD_CACHE_PAGES = 2_048, 4_096
+"""A commit touches a page of each index for nearly every row: pages that do not fit are written several times. One that
+only compares needs less, and a load of what is known already shall not take more and more."""
+_MUCH = 1_000
+"""Rows that are worth the larger cache."""
 _CHECKPOINT_PAGES = 4_000
 """How far the log grows (64 MB) before its pages go into the file. A page that several commits change goes once."""
 
@@ -56,6 +59,12 @@ def connect(path: str, *, writer: bool = False) -> apsw.Connection:
         db.close()
         raise
     return db
+
+
+def make_room(db: apsw.Connection, rows: int) -> None:
+    """The writer's cache for a commit that writes so many versions and relations; what a smaller one has not room for
+    is given back."""
+    db.pragma("cache_size", _LOAD_CACHE_PAGES if rows >= _MUCH else _WRITER_CACHE_PAGES)
 
 
 @dataclass(frozen=True, slots=True)

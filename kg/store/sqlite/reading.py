@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from kg.model.changes import Source
     from kg.schema.types import Schema
+    from kg.store.commit.rows import Span
     from kg.store.sqlite.layout import Kind, Layout
     from kg.store.sqlite.names import Names
 
@@ -238,6 +239,17 @@ class WriteReading(RowReader):
                     VersionRow(entity, cls, properties, attributed(att), vf, vt, lf, lt, sf, st, bool(mentioned), held)
                 )
         return dict(out)
+
+    def spans(self, entities: Collection[str]) -> dict[str, list[Span]]:
+        """From the index alone."""
+        out: dict[str, list[Span]] = {}
+        for entity, *span in self.db.execute(
+            "select n.id, v.row, v.vf, v.vt, v.lf, v.lt from json_each(?) j cross join entity n on n.id = j.value "
+            f"cross join version v on v.entity = n.key and v.st {_HELD}",
+            (keys_json(entities),),
+        ):
+            out.setdefault(entity, []).append(tuple(span))
+        return out
 
     def _identifier_rows(self, sql: str, bindings: tuple[object, ...]) -> Iterator[IdentifierRow]:
         for row in self.db.execute(

@@ -8,7 +8,7 @@ nothing new, so that it costs no entry. What is found are candidates; the visibl
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -33,11 +33,6 @@ Wording = tuple[str, ...]
 """The values of a row's searchable properties, one after the other."""
 
 
-@lru_cache(maxsize=8192)
-def _tokens(wording: Wording) -> str:
-    return index_tokens(wording)
-
-
 def wording(properties: Any, names: Iterable[str]) -> Wording:
     """Each value of the searchable properties `names`."""
     out: list[str] = []
@@ -52,31 +47,30 @@ def wording(properties: Any, names: Iterable[str]) -> Wording:
 
 def write(db: apsw.Connection, said: Collection[tuple[int, Wording]], fresh: Collection[int]) -> None:
     """Entries of (entity's key, wording); `fresh` are entities that have none yet. StoreError for too many."""
-    by_entity: dict[int, dict[Wording, None]] = defaultdict(dict)
-    for entity, words in said:
-        if words:
-            by_entity[entity][words] = None
-    last = dict.fromkeys(by_entity, -1)
+    wordings = dict.fromkeys([one for one in said if one[1]])
+    known = {entity for entity, _ in wordings} - set(fresh)
     # The index keeps the size of each entry in a table of its own, by rowid.
-    last.update(
+    last: dict[int, int] = dict(
         db.execute(
             f"select j.value, n & {(1 << ENTRY_BITS) - 1} from (select value, (select max(id) from words_docsize "
             f"where id >= value << {ENTRY_BITS} and id < value + 1 << {ENTRY_BITS}) as n from json_each(?)) j "
             "where n is not null",
-            (keys_json([entity for entity in by_entity if entity not in fresh]),),
+            (keys_json(known),),
         )
     )
     entries: list[tuple[int, str]] = []
-    for entity in sorted(by_entity):  # out of order each entry would become a segment of the index
-        for number, words in enumerate(by_entity[entity], last[entity] + 1):
-            if number >> ENTRY_BITS:
-                raise StoreError(
-                    f"An entity has had more than {1 << ENTRY_BITS} different names", where=str(entity),
-                    remedy="Prune its history, or keep what changes so often as observations.",
-                )  # fmt: skip
-            tokens = _tokens(words)
-            if tokens:
-                entries.append((entity << ENTRY_BITS | number, tokens))
+    # Out of order each entry would become a segment of the index.
+    for entity, words in sorted(wordings, key=itemgetter(0)):
+        number = last.get(entity, -1) + 1
+        last[entity] = number
+        if number >> ENTRY_BITS:
+            raise StoreError(
+                f"An entity has had more than {1 << ENTRY_BITS} different names", where=str(entity),
+                remedy="Prune its history, or keep what changes so often as observations.",
+            )  # fmt: skip
+        tokens = index_tokens(words)
+        if tokens:
+            entries.append((entity << ENTRY_BITS | number, tokens))
     db.executemany("insert into words (rowid, tokens) values (?, ?)", entries)
 
 

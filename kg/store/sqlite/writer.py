@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from kg.store.sqlite.layout import Layout, Slot
     from kg.store.sqlite.names import Names
 
-Box = tuple[float | None, float | None, float | None, float | None]
-"""West, south, east, north."""
+Boxes = defaultdict[str, list[tuple[int, float | None, float | None, float | None, float | None]]]
+"""By column: (row, west, south, east, north)."""
 _POINT = '{"type":"Point","coordinates":['
 _entity = attrgetter("entity")
 TABLES = ("record", "claim", "version", "relation_claim", "edge", "identifier")
@@ -60,8 +60,8 @@ class ClassWriter:
             f"{_more(columns)}) values ({', '.join('?' * (12 + len(columns)))})"
         )
 
-    def values(self, properties: Any) -> tuple[list[Any], list[tuple[str, Box]]]:
-        """Of the statement's property columns, and (column, box) of each geometry. KeyError for a property that the
+    def values(self, properties: Any, row: int, boxes: Boxes) -> list[Any]:
+        """Of the statement's property columns; adds each geometry's box to `boxes`. KeyError for a property that the
         class never had."""
         if not properties.keys() <= self.known:
             raise KeyError(*(properties.keys() - self.known))
@@ -70,14 +70,15 @@ class ClassWriter:
             value = out[at]
             if value is not None:
                 out[at] = encode(value)
-        boxes: list[tuple[str, Box]] = []
         for prop, column in self.boxed:
             shape = properties.get(prop)
-            at_point = _coordinates(shape)
+            x, y = at_point = _coordinates(shape)
             out += at_point
-            if shape is not None:
-                boxes.append((column, bounds(shape) if at_point[0] is None else (*at_point, *at_point)))
-        return out, boxes
+            if x is not None:
+                boxes[column].append((row, x, y, x, y))
+            elif shape is not None:
+                boxes[column].append((row, *bounds(shape)))
+        return out
 
 
 def _encoder(slot: Slot) -> Callable[[Any], Any] | None:
@@ -284,7 +285,7 @@ class Writer:
         at = self._take("version", len(rows))
         statements: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         said: list[tuple[int, Wording]] = []
-        boxes: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        boxes: Boxes = defaultdict(list)
         some: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         classes: dict[str, ClassWriter] = {v.cls: self.writers.cls(v.cls) for v in rows}
         ending, fresh = self.ending, self.names.fresh
@@ -296,7 +297,7 @@ class Writer:
             row = how.first | at
             at += 1
             entity = entities[name]
-            values, shapes = how.values(properties)
+            values = how.values(properties, row, boxes)
             statements[how.insert].append(
                 (row, how.number, entity, name, v.valid_from, v.valid_to, v.system_from, v.system_to,
                  v.level_from, v.level_to, int(v.mentioned), attribution(v.sources), *values)
@@ -306,17 +307,15 @@ class Writer:
             was = ending.get(name)
             if was is None or was.cls != v.cls or _wordings_differ(was.properties, properties, how.searchable):
                 said.append((entity, wording(properties, how.searchable)))
-            for column, box in shapes:
-                boxes[column].append((row, *box))
             for prop, column in how.some:
                 some[column].extend((value, row) for value in properties.get(prop, ()))  # type: ignore[union-attr]
         for statement, tuples in statements.items():
             self.db.executemany(statement, tuples)
         if index_words:
             write_words(self.db, said, self.names.fresh)
-        for column, found in boxes.items():
+        for column, placed in boxes.items():
             self.db.executemany(
-                f"insert into box_{column} (row, west, south, east, north) values (?, ?, ?, ?, ?)", found
+                f"insert into box_{column} (row, west, south, east, north) values (?, ?, ?, ?, ?)", placed
             )
         for column, found in some.items():
             self.db.executemany(f"insert into some_{column} values (?, ?)", found)
