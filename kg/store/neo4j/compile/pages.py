@@ -15,7 +15,7 @@ from kg.store.neo4j.compile.context import From, Made, instants, returned
 from kg.store.neo4j.compile.drivers import drive
 from kg.store.neo4j.compile.expressions import expression
 from kg.store.neo4j.compile.predicates import ordered
-from kg.store.neo4j.compile.shapes import each, edge_obj, fixed, obj
+from kg.store.neo4j.compile.shapes import columns, each, edge_obj, fixed, obj
 from kg.store.neo4j.compile.sources import key_text, listed
 from kg.store.neo4j.compile.texts import corrected, detours, sort_key
 from kg.store.neo4j.layout import ENTITY, point, quoted
@@ -62,10 +62,13 @@ def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
     limit = _limit(c, s.page.first)
     if isinstance(s.shape, a.One):
         limit = " LIMIT 1" if not limit else f" LIMIT {_hole_param(c, s.page.first, _at_most_one)}"
-    text = f"{_picked(c, s, found, sorts, ties)}{limit} {returned(made)}"
+    picked = f"{_picked(c, s, found, sorts, ties)}{limit}"
+    text = f"COLLECT {{ {picked} {returned(made)} }}"
     if isinstance(s.shape, a.One):
-        return Made(f"COLLECT {{ {text} }}", _first(made.read))
-    return Made(f"COLLECT {{ {text} }}", each(made.read))
+        return Made(text, _first(made.read))
+    # Below a row, a subquery that aggregates nothing gives no row.
+    flat = columns(c, picked, made) if outer is None else None
+    return Made(text, each(made.read)) if flat is None else flat
 
 
 def rows(c: Compiler, s: a.Select, shape: a.Rows, at: At) -> Made:
@@ -238,8 +241,13 @@ def aligned(c: Compiler, s: a.Select, shape: a.Aligned, at: At) -> Made:
     # Where no id ever moved, a row that shows its id says itself what it was asked by.
     place = _id_place(shape.obj) if isinstance(s.source, a.Ids) and not c.moved else None
     pair = "" if place is not None else f"[{x}, {made.text}]"
+    index = asked.index
+    if place is not None:
+        flat = columns(c, f"{found.text()}{order}", made)
+        if flat is not None:
+            return Made(flat.text, _by_column(index, place, flat.read))
     text = f"COLLECT {{ {found.text()}{order} {returned(made, pair)} }}"
-    index, read = asked.index, each(made.read)
+    read = each(made.read)
     name = (lambda one: one) if isinstance(s.source, a.Ids) else key_text
 
     def answer(rows: Any, answering: Answering) -> Any:
@@ -252,6 +260,14 @@ def aligned(c: Compiler, s: a.Select, shape: a.Aligned, at: At) -> Made:
         return [by_name.get(name(one)) for one in answering.constants[index]]
 
     return Made(text, answer)
+
+
+def _by_column(index: int, place: int, read: Reader) -> Reader:
+    def answer(found: Any, answering: Answering) -> Any:
+        by_id = dict(zip(found[place][::-1], read(found, answering)[::-1], strict=True))  # the first one wins
+        return list(map(by_id.get, answering.constants[index]))
+
+    return answer
 
 
 def _id_place(o: a.Obj) -> int | None:

@@ -108,3 +108,17 @@ class Each(Written):
             text = f"[{source.value(read, item)} for {item} in {name}]"
         source.depth -= 1
         return text
+
+
+class Columns(Written):
+    """A list of objects, of a list of the values of each key."""
+
+    __slots__ = ("record",)
+
+    def __init__(self, record: Record) -> None:
+        super().__init__()
+        self.record = record
+
+    def write(self, source: Source, name: str) -> str:
+        names = [source.fresh() for _ in self.record.keys]
+        return f"[{self.record.of(source, names)} for {', '.join(names)} in zip(*{name}, strict=True)]"

@@ -110,6 +110,23 @@ async def test_a_count_of_nothing_below_a_row_is_nought(store: Neo4jStore) -> No
     assert answer == {"it": [{"it": [{"n": 0, "most": None}]}]}
 
 
+async def test_lists_of_nothing(store: Neo4jStore) -> None:
+    await put(store, "one", 1)
+    obj = a.Obj((a.Field("id", a.Leaf(a.Meta(MetaName.ID))), a.Field("name", a.Leaf(a.Prop("name")))))
+    nobody = a.Cmp(Comparison.EQ, a.Prop("name"), a.Const("nobody"))
+    below = a.Rows(a.Obj((a.Field("none", a.Select(a.Extent("Plot"), a.Rows(obj), nobody)),)))
+    roots = {
+        "rows": a.Select(a.Extent("Plot"), a.Rows(obj), nobody),
+        "ids": a.Select(a.Ids("Plot", ("x", "y")), a.Aligned(obj)),
+        "below": a.Select(a.Extent("Plot"), below), "one": a.Select(a.Extent("Plot"), a.Rows(obj)),
+    }  # fmt: skip
+    answer = orjson.loads(
+        await store.execute(a.Query(tuple(a.Root(key, root) for key, root in roots.items()), NOW), EVERYTHING)
+    )
+    assert [one["name"] for one in answer.pop("one")] == ["one"]
+    assert answer == {"rows": [], "ids": [None, None], "below": [{"none": []}]}
+
+
 async def test_nothing_is_selected_below_claims(store: Neo4jStore) -> None:
     plots = a.Select(a.Extent("Plot"), a.Rows(a.Obj((a.Field("id", a.Leaf(a.Meta(MetaName.ID))),))))
     claims = a.Select(a.ClaimsOf("Plot"), a.Rows(a.Obj((a.Field("plots", plots),))))

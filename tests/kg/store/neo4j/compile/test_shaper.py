@@ -4,7 +4,7 @@ from typing import Any
 
 from kg.query.cursor import CursorCodec
 from kg.store.neo4j.compile.context import Answering, Reader, as_it_is
-from kg.store.neo4j.compile.shaper import Each, Record
+from kg.store.neo4j.compile.shaper import Columns, Each, Record
 
 AT = Answering((), CursorCodec(b"x" * 32))
 
@@ -18,6 +18,12 @@ def test_a_list_of_objects() -> None:
     read = Each(Record(["name", "volume"], [as_it_is, double]))
     assert read([["甲", 2], ["乙", None]], AT) == [{"name": "甲", "volume": 4}, {"name": "乙", "volume": None}]
     assert list(read([["甲", 2]], AT)[0]) == ["name", "volume"]
+
+
+def test_a_list_of_columns() -> None:
+    read = Columns(Record(["name", "volume"], [as_it_is, double]))
+    assert read([["甲", "乙"], [2, None]], AT) == [{"name": "甲", "volume": 4}, {"name": "乙", "volume": None}]
+    assert read([[], []], AT) == []
 
 
 def test_an_object_of_one_key_is_its_value_alone() -> None:
