@@ -139,9 +139,9 @@ class Settings(BaseModel):
         default=10.0, gt=0, le=3600, description="A statement of one request is stopped after this many seconds."
     )
     scan_timeout_seconds: float = Field(
-        default=3600.0,
+        default=600.0,
         gt=0,
-        description="A scan of a whole class or relation on Neo4j is stopped after this many seconds.",
+        description="A statement of a scan on Neo4j, of some thousand entities, is stopped after this many seconds.",
     )
     commit_timeout_seconds: float = Field(
         default=600.0, gt=0,

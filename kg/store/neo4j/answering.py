@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from kg.query.cursor import CursorCodec
-from kg.store.lift import holed, lift, lift_at
+from kg.store.lift import holed, lift_at
 from kg.store.neo4j.compile.context import Answering
 from kg.store.neo4j.compile.plan import Compiler, Plan
 from kg.store.readable import check_readable
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from kg.query.secure import Scope
     from kg.schema.types import Schema
     from kg.store.neo4j.asking import Asker
-    from kg.store.neo4j.connection import Link
     from kg.store.neo4j.gate import Head, Statement
     from kg.store.neo4j.layout import Layout
 
+_ENTITIES = 2000
+"""Looked at in one statement of a stream."""
 _PLANS = 2048
 """Plans kept; the oldest goes first."""
 
@@ -81,27 +83,40 @@ class Answers:
             self._plans[name] = plan
         return plan, constants
 
-    async def stream(self, asker: Asker, link: Link, query: Query, scope: Scope) -> AsyncIterator[Any]:
-        """The objects of the query's one root, a list, as they come: from the layer of all rows, beside writers.
+    async def stream(self, asker: Asker, query: Query, scope: Scope) -> AsyncIterator[Any]:
+        """The objects of the query's one root, a list, as they come, as of the commit that is the latest at the start.
 
-        Moved where another process migrated the graph before the first one.
+        Some thousand entities at a time, each time between commits; a change of the facts meanwhile is not seen. Moved
+        where another process migrated the graph before the first one.
         """
         from kg.query.secure import secure
 
-        head = await asker.head()
-        if head.schema != self.ordinal:
-            raise Moved(head.schema)
         secured = secure(query, self.schema, scope)
-        _, constants, systems = lift(secured, head.system)
-        for instant in systems:
-            check_readable(instant, head.system, head.pruned)
-        plan = Compiler(self.schema, self.layout, holed(secured, head.system), False, head.moved).compile_rows()
-        statement = plan.statement(constants)
-        parameters = dict(statement.parameters)
-        for before in statement.before:
-            ((found,),) = await link.read(before.text, parameters)
-            parameters[before.parameter] = before.make(found)
+        pinned = (await asker.head()).system
+        _, constants, systems, valids = lift_at(secured, pinned)
+        plans: dict[tuple[bool, bool], Plan] = {}
+        chosen: list[Plan] = []
+        after = ""
+
+        def choose(head: Head) -> Statement:
+            if head.schema != self.ordinal:
+                raise Moved(head.schema)
+            for instant in systems:
+                check_readable(instant, head.system, head.pruned)
+            latest = head.system == pinned
+            current = latest and all(head.present(valid, head.system, secured.level) for valid in valids)
+            if (current, head.moved) not in plans:
+                compiler = Compiler(self.schema, self.layout, holed(secured, pinned), current, head.moved)
+                plans[current, head.moved] = compiler.compile_part()
+            chosen[:] = [plans[current, head.moved]]
+            statement = chosen[0].statement(constants)
+            return replace(statement, parameters={**statement.parameters, "after": after, "entities": _ENTITIES})
+
         answering = Answering(constants, self._codec)
-        async for row in link.stream(plan.text, parameters):
-            yield orjson.loads(orjson.dumps(plan.read(row[0], answering)))
-        await asker.unchanged(head)
+        while True:
+            (last, rows), _ = await asker.ask(choose, asker.link.access.scan_seconds)
+            for row in rows:
+                yield orjson.loads(orjson.dumps(chosen[0].read(row, answering)))
+            if last is None:
+                return
+            after = last

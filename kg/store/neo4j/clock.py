@@ -9,7 +9,7 @@ from kg.model.intervals import MIN, OPEN
 from kg.store.neo4j.layout import CLOCK, GATE
 
 if TYPE_CHECKING:
-    from kg.store.neo4j.reading import Work
+    from kg.store.neo4j.work import Work
 
 _FIELDS: Final = (
     "system", "seq", "row", "epoch", "pivot", "heldFrom", "heldTo", "split", "moved", "pruned", "schema",
@@ -68,8 +68,7 @@ async def keep(work: Work, ticks: Ticks) -> None:
 
 ANNOUNCE: Final = (
     f"MATCH (g:`{GATE}` {{id: 0}}) SET g.locked = true "
-    "SET g.writing = CASE WHEN g.writing < $epoch THEN $epoch ELSE g.writing END "
-    "SET g.rewriting = CASE WHEN $rewriting AND g.rewriting < $epoch THEN $epoch ELSE g.rewriting END"
+    "SET g.writing = CASE WHEN g.writing < $epoch THEN $epoch ELSE g.writing END"
 )
 """Before facts are committed. Its own transaction, by the holder of the Clock's lock."""
 
@@ -79,8 +78,5 @@ PUBLISH: Final = (
 )
 """After facts were committed, by their writer or by anybody who saw them. A late one changes nothing."""
 
-SETTLE: Final = (
-    f"MATCH (g:`{GATE}` {{id: 0}}) SET g += $values SET g.writing = $epoch "
-    "SET g.rewriting = CASE WHEN g.rewriting > $epoch THEN $epoch ELSE g.rewriting END"
-)
+SETTLE: Final = f"MATCH (g:`{GATE}` {{id: 0}}) SET g += $values SET g.writing = $epoch"
 """In the transaction that holds the Clock's lock, so that no facts are on their way: takes announcements back."""

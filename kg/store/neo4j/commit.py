@@ -16,8 +16,9 @@ from kg.store.commit.envelope import KEPT_MICROSECONDS, content_hash, same_conte
 from kg.store.commit.plan import plan
 from kg.store.neo4j.clock import ANNOUNCE, PUBLISH, SETTLE, Ticks, keep, lock
 from kg.store.neo4j.layout import KEY, TX
-from kg.store.neo4j.reading import Work, WriteReading
+from kg.store.neo4j.reading import WriteReading
 from kg.store.neo4j.receipts import RECEIPT, receipt_from, record_key, record_tx
+from kg.store.neo4j.work import Work
 from kg.store.neo4j.writer import Writer
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Turn:
     work: Work
     ticks: Ticks
 
-    async def commit(self, *, attempt: str, visible: bool, rewriting: bool = False) -> None:
+    async def commit(self, *, attempt: str, visible: bool) -> None:
         """Write the Clock and commit; where anything a reader sees has changed, announce before and publish after."""
         ticks = self.ticks
         if visible:
@@ -55,7 +56,7 @@ class Turn:
             ticks.attempt = attempt
         await keep(self.work, ticks)
         if visible:
-            await self.link.write(ANNOUNCE, {"epoch": ticks.epoch, "rewriting": rewriting})
+            await self.link.write(ANNOUNCE, {"epoch": ticks.epoch})
         await self.work.commit()
 
 
@@ -150,27 +151,26 @@ async def _facts(
         if earlier is not None:
             return earlier, False
     system = system_instant(ticks.system, now, change_set.recorded_at)
-    reading = WriteReading(work, shapes.layout)
+    writer = Writer(work, shapes, ticks)
+    moved = await writer.present.advance(now)  # first: rows may move, and what the plan reads tells where they lie
+    reading = WriteReading(work, shapes.layout, moved=ticks.moved)
     delta = await asyncio.to_thread(plan, change_set, reading, shapes.layout.schema, system, check=check)
     assert delta.receipt is not None
     receipt = delta.receipt
     visible = delta.writes or bool(change_set.key)
-    if not visible and not _notes(delta):
+    if not visible and not moved and not _notes(delta):
         return receipt, False
     if visible:
         ticks.system, ticks.seq = system, ticks.seq + 1
         receipt = replace(receipt, system=system, seq=ticks.seq)
-        ticks.pivot = max(ticks.pivot, now)
-    writer = Writer(work, shapes, ticks)
-    await writer.apply(delta, reading.places)
+    await writer.apply(delta, reading.held)
     if visible:
-        await writer.advance(now)
         await record_tx(work, receipt, change_set.author, change_set.reason, "commit", attempts.name)
         if change_set.key:
             await record_key(work, change_set, digest, receipt)
         attempts.receipt = receipt
-    await mine.commit(attempt=attempts.name, visible=visible)
-    return receipt, visible
+    await mine.commit(attempt=attempts.name, visible=visible or moved)
+    return receipt, visible or moved
 
 
 def _notes(delta: Delta) -> bool:

@@ -15,7 +15,7 @@ from kg.store.neo4j import bookmarks
 from kg.store.neo4j.faults import faults, passing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
 SCHEMES: Final = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
@@ -30,7 +30,7 @@ class Access:
     """How to reach the server.
 
     `authority`: PEM file of who signed its certificate. `pool`: most connections of this process. Seconds: of one read,
-    of one scan, of one commit, of waiting for a server that is away or busy.
+    of one statement of a scan, of one commit, of waiting for a server that is away or busy.
     """
 
     user: str = ""
@@ -39,7 +39,7 @@ class Access:
     authority: Path | None = None
     pool: int = 50
     read_seconds: float = 60.0
-    scan_seconds: float = 3600.0
+    scan_seconds: float = 600.0
     write_seconds: float = 600.0
     patience_seconds: float = 15.0
 
@@ -119,27 +119,23 @@ class Link:
         if cause is not None:
             cause.held = (cause.held - known) | new
 
-    async def read(self, text: str, parameters: Mapping[str, Any] | None = None) -> list[list[Any]]:
-        """All rows of one read statement, tried again where that may help. StoreError family, LimitExceeded."""
-        return await self.again(lambda: self._read(text, parameters), self.access.read_patience_seconds)
+    async def read(
+        self, text: str, parameters: Mapping[str, Any] | None = None, seconds: float | None = None
+    ) -> list[list[Any]]:
+        """All rows of one read statement, tried again where that may help. StoreError family, LimitExceeded.
 
-    async def _read(self, text: str, parameters: Mapping[str, Any] | None) -> list[list[Any]]:
+        `seconds`: when it is stopped, if not as others are.
+        """
+        return await self.again(lambda: self._read(text, parameters, seconds), self.access.read_patience_seconds)
+
+    async def _read(self, text: str, parameters: Mapping[str, Any] | None, seconds: float | None) -> list[list[Any]]:
         known = self.known()
         async with self.session() as session:
-            query = neo4j.Query(text, timeout=self.access.read_seconds)
+            query = neo4j.Query(text, timeout=self.access.read_seconds if seconds is None else seconds)
             result = await session.run(query, dict(parameters or {}))
             rows = await result.values()
             await self.passed(session, known, wrote=False)
             return rows
-
-    async def stream(self, text: str, parameters: Mapping[str, Any] | None = None) -> AsyncIterator[list[Any]]:
-        """The rows of one read statement as they come; not tried again, since some may have gone on already."""
-        with faults(self.url):
-            async with self.session() as session:
-                query = neo4j.Query(text, timeout=self.access.scan_seconds)
-                result = await session.run(query, dict(parameters or {}))
-                async for record in result:
-                    yield list(record)
 
     async def write(self, text: str, parameters: Mapping[str, Any] | None = None) -> list[list[Any]]:
         """One small statement that may run twice, in a transaction of its own; reads wait for it."""

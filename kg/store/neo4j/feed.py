@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kg.store.base import ChangeEntry, Position
 from kg.store.feed import entries_of
 from kg.store.neo4j import layout as names
+from kg.store.neo4j.layout import using
 from kg.store.neo4j.values import edge_of, version_of
 
 if TYPE_CHECKING:
@@ -47,18 +48,26 @@ async def entries_after(link: Link, layout: Layout, after: Position, until: int)
 
 
 async def _entries(link: Link, layout: Layout, seq: int, system: int) -> list[tuple[ChangeEntry, int, int]]:
-    asked = {"system": system}
+    """Rows may move meanwhile; whoever asks takes care of that (`Asker.steady`)."""
+    asked: dict[str, Any] = {"system": system}
+    changed = f"MATCH (c:`{names.CHANGED}`) {using('c', names.CHANGED, 'system')} WHERE c.system = $system"
+    named = f"{changed} AND c.relation = $relation UNWIND c.names AS name WITH DISTINCT name"
     versions: dict[int, Any] = {}
     edges: dict[int, Any] = {}
-    for instant in (names.SYSTEM_FROM, names.SYSTEM_TO):
-        for (node,) in await link.read(
-            f"MATCH (s:`{names.STATE}`) WHERE s.{instant} = $system RETURN properties(s)", asked
-        ):
-            versions[node["_row"]] = version_of(node)
-        for relation in layout.relations:
+    for (relation,) in await link.read(f"{changed} RETURN DISTINCT c.relation", asked):
+        asked["relation"] = relation
+        if not relation:
+            for (node,) in await link.read(
+                f"{named} MATCH (e:`{names.ENTITY}` {{id: name}}) MATCH (e)-[:`{names.HAS_STATE}`*0..1]->(s) "
+                "WHERE s._row IS NOT NULL AND (s.systemFrom = $system OR s.systemTo = $system) RETURN properties(s)",
+                asked,
+            ):
+                versions[node["_row"]] = version_of(node)
+            continue
+        for kind in (layout.relation(relation), layout.state_relation(relation)):
             for start, end, found in await link.read(
-                f"MATCH (a)-[r:{layout.state_relation(relation)}]->(b) WHERE r.{instant} = $system "
-                "RETURN a.id, b.id, properties(r)",
+                f"{named} MATCH (a)-[r:{kind} {{edge: name}}]->(b) {using('r', kind, 'edge')} "
+                "WHERE r.systemFrom = $system OR r.systemTo = $system RETURN a.id, b.id, properties(r)",
                 asked,
             ):
                 edges[found["_row"]] = edge_of(relation, start, end, found)

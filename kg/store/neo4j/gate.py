@@ -22,7 +22,6 @@ class Head:
     seq: int
     writing: int
     written: int
-    rewriting: int
     held_from: int
     held_to: int
     split: bool
@@ -32,21 +31,16 @@ class Head:
 
     @property
     def quiet(self) -> bool:
-        """No writer stands between announcing and publishing."""
+        """No writer stands between announcing and publishing: rows lie still."""
         return self.writing == self.written
 
     def present(self, valid: int, system: int, level: int) -> bool:
         """Whether the current plan answers for these instants and this level."""
-        return (
-            system == self.system
-            and self.held_from <= valid < self.held_to
-            and (level == 0 or not self.split)
-            and self.quiet
-        )
+        return system == self.system and self.held_from <= valid < self.held_to and (level == 0 or not self.split)
 
 
 HEAD: Final = (
-    f"MATCH (g:`{GATE}` {{id: 0}}) RETURN g.system, g.seq, g.writing, g.written, g.rewriting, g.heldFrom, g.heldTo, "
+    f"MATCH (g:`{GATE}` {{id: 0}}) RETURN g.system, g.seq, g.writing, g.written, g.heldFrom, g.heldTo, "
     "g.split, coalesce(g.moved, true), g.pruned, g.schema"
 )
 """Gives the fields of `Head` in order."""
@@ -77,19 +71,15 @@ class Before:
     key: str
 
 
-def guarded(statement: Statement, head: Head, *, cached: bool) -> tuple[str, dict[str, Any]]:
+def guarded(statement: Statement, head: Head) -> tuple[str, dict[str, Any]]:
     """Text and parameters of a statement that gives [answer, whole].
 
-    No row: a `cached` head is no longer the latest, or something changed before it began. `whole` false: something
-    changed while it ran. Rows that commits add or close are no change to the general plan.
+    No row: the head is no longer the latest. `whole` false: a commit came, or was announced, while it ran.
     """
-    counter = "writing" if statement.current else "rewriting"
-    latest = " AND _g.written = $_written" if cached and not statement.current else ""
     text = (
-        f"MATCH (_g:`{GATE}` {{id: 0}}) WHERE _g.{counter} = $_counter{latest} "
+        f"MATCH (_g:`{GATE}` {{id: 0}}) WHERE _g.writing = $_writing "
         f"CALL () {{ {statement.text} }} "
         f"WITH collect(answer) AS _answers MATCH (_h:`{GATE}` {{id: 0}}) WHERE size(_answers) = 1 "
-        f"RETURN _answers[0] AS answer, _h.{counter} = $_counter AS whole"
+        "RETURN _answers[0] AS answer, _h.writing = $_writing AS whole"
     )
-    parameters = {**statement.parameters, "_counter": getattr(head, counter)}
-    return text, parameters | {"_written": head.written} if latest else parameters
+    return text, {**statement.parameters, "_writing": head.writing}

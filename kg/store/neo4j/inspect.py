@@ -1,10 +1,11 @@
-"""What `check` looks at: the present is a copy of what holds at the pivot; commits; the rows' invariants."""
+"""What `check` looks at: in the present lies what holds at the pivot; commits; the rows' invariants."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from kg.model.intervals import MIN, OPEN
+from kg.schema.types import ROOT_CLASS
 from kg.store.archive import as_tables
 from kg.store.base import Finding
 from kg.store.invariants import check_tables
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from kg.schema.types import Schema
     from kg.store.neo4j.clock import Ticks
     from kg.store.neo4j.layout import Layout
-    from kg.store.neo4j.reading import Work
     from kg.store.neo4j.whole import GraphRows
+    from kg.store.neo4j.work import Work
     from kg.store.tables import Tables
 
 _HELD = (
@@ -26,28 +27,29 @@ _HELD = (
 
 
 async def present_findings(work: Work, layout: Layout, ticks: Ticks) -> list[Finding]:
-    """Entities and relations whose present is not a copy of their row at the pivot; boundaries that are missing."""
+    """Rows that lie on an entity, or in a present relation, and are not of the present; rows of the present that lie
+    beside it; labels that are not of the class; boundaries that are missing."""
     out: list[Finding] = []
-    for entity, shown, held in await work.rows(
-        f"MATCH (e:`{names.ENTITY}`) OPTIONAL MATCH (e)-[:`{names.HAS_STATE}`]->(s) WHERE {_HELD} "
-        "WITH e, collect(s) AS held WHERE size(held) > 1 OR NOT CASE WHEN size(held) = 0 "
-        "THEN size(keys(e)) = 1 AND size(labels(e)) = 1 "
-        # An entity has ENTITY and the root class's label, a state has STATE for both.
-        "ELSE size(labels(e)) = size(labels(held[0])) + 1 "
-        "AND all(k IN keys(held[0]) WHERE k = '_levelTo' OR held[0][k] = e[k]) "
-        "AND all(k IN keys(e) WHERE held[0][k] IS NOT NULL AND k <> '_levelTo') END "
-        "RETURN e.id, properties(e), [s IN held | properties(s)]",
-        pivot=ticks.pivot,
+    alone = [names.ID, names.RECORD_KEY, names.RECORD_ROW, names.RECORD_FROM]
+    labels = {cls: len(layout.labels(cls).split(":")) for cls in layout.schema.concrete(ROOT_CLASS)}
+    for entity, shown in await work.rows(
+        f"MATCH (s:`{names.ENTITY}`) WHERE NOT CASE WHEN s._row IS NULL "
+        "THEN all(k IN keys(s) WHERE k IN $alone) AND size(labels(s)) = 1 "
+        f"ELSE {_HELD} AND size(labels(s)) = coalesce($labels[s.class], size(labels(s))) END "
+        "RETURN s.id, properties(s)",
+        pivot=ticks.pivot, alone=alone, labels=labels,
+    ):  # fmt: skip
+        out.append(Finding("what lies on an entity is not of the present", entity, str(shown)))
+    for entity, row in await work.rows(
+        f"MATCH (s:`{names.STATE}`) WHERE {_HELD} RETURN s.id, s._row", pivot=ticks.pivot
     ):
-        out.append(Finding("the present differs from the rows", entity, f"shown {shown}, held {held}"))
+        out.append(Finding("a row of the present lies beside it", entity, f"row {row}"))
     for relation in layout.relations:
-        held_type, all_type = layout.relation(relation), layout.state_relation(relation)
-        found = await work.rows(
-            f"MATCH ()-[s:{all_type}]->() WHERE {_HELD} RETURN s.edge AS edge, s._row AS row", pivot=ticks.pivot
-        )
-        shown = await work.rows(f"MATCH ()-[h:{held_type}]->() RETURN h.edge AS edge, h._row AS row")
-        for edge, row in sorted(set(map(tuple, found)) ^ set(map(tuple, shown))):
-            out.append(Finding("the present differs from the rows", edge, f"{relation} row {row}"))
+        for kind, test in ((layout.relation(relation), f"NOT ({_HELD})"), (layout.state_relation(relation), _HELD)):
+            for edge, row in await work.rows(
+                f"MATCH ()-[s:{kind}]->() WHERE {test} RETURN s.edge, s._row", pivot=ticks.pivot
+            ):
+                out.append(Finding("a relation lies where its row does not belong", edge, f"{kind} row {row}"))
     out += await _boundaries(work, layout, ticks)
     return out
 
@@ -60,10 +62,12 @@ async def _boundaries(work: Work, layout: Layout, ticks: Ticks) -> list[Finding]
     )
     test = f"s.systemTo IS NULL AND coalesce(s._levelFrom, 0) = 0 AND ({inside})"
     asked = {"start": ticks.held_from, "end": ticks.held_to}
-    found = await work.rows(f"MATCH (s:`{names.STATE}`) WHERE {test} RETURN s.id, s._row", **asked)
+    found = await work.rows(
+        f"MATCH (s:`{names.STATE}`|`{names.ENTITY}`) WHERE {test} AND s._row IS NOT NULL RETURN s.id, s._row", **asked
+    )
     for relation in layout.relations:
         found += await work.rows(
-            f"MATCH ()-[s:{layout.state_relation(relation)}]->() WHERE {test} RETURN s.edge, s._row", **asked
+            f"MATCH ()-[s:{layout.row_relations(relation)}]->() WHERE {test} RETURN s.edge, s._row", **asked
         )
     return [Finding("a row begins or ends where the present is used", what, f"row {row}") for what, row in found]
 

@@ -29,6 +29,7 @@ REFERENCE: Final = "_Reference"
 IDENTIFIER: Final = "_Identifier"
 AFFIRMATION: Final = "_Affirmation"
 BOUNDARY: Final = "_Boundary"
+CHANGED: Final = "_Changed"
 SOURCE: Final = "_Source"
 TX: Final = "_Tx"
 KEY: Final = "_Key"
@@ -37,7 +38,6 @@ SCHEMA: Final = "_Schema"
 CLOCK: Final = "_Clock"
 GATE: Final = "_Gate"
 HAS_STATE: Final = "_STATE"
-AFFIRMS: Final = "_AFFIRMS"  # affirmation → claim
 REFERRED_BY: Final = "_REFERRED_BY"  # reference → relation claim
 
 # Properties of entities, states and relations that are no properties of the ontology. The first seven are reserved
@@ -55,6 +55,23 @@ LEVEL_FROM: Final = "_levelFrom"  # absent: 0
 LEVEL_TO: Final = "_levelTo"  # absent: OPEN
 ROW: Final = "_row"
 WORDS: Final = "_words"  # kg.query.text.index_tokens of the searchable values, or absent
+
+# Of an entity: the record that it was first seen as, as long as that is all there is to say about it.
+RECORD_KEY: Final = "_record"  # JSON `["source","local"]`; of a state: the record of its claim
+RECORD_ROW: Final = "_recordRow"
+RECORD_FROM: Final = "_recordFrom"
+
+# Of an entity, a state or a relation whose row is what one claim says, word for word: that claim.
+CLAIM_ROW: Final = "_claim"  # its number
+SAID: Final = ("_claim", "_run", "_confidence", "_stated", "_anchors")
+LINE: Final = "_line"
+START: Final = "_start"  # as RECORD_KEY
+END: Final = "_end"
+
+ROW_PROPERTIES: Final = (
+    VALID_FROM, VALID_TO, SYSTEM_FROM, SYSTEM_TO, SOURCES, LEVEL_FROM, LEVEL_TO, ROW, *SAID
+)  # fmt: skip
+"""What any row may have."""
 
 WORDS_INDEX: Final = "jw_words"
 STATE_WORDS_INDEX: Final = "jw_words_state"
@@ -129,7 +146,7 @@ class Layout:
         return quoted(cls)
 
     def state_label(self, cls: str) -> str:
-        """Label of all versions of the class ever, subclasses' included."""
+        """Label of all other versions of the class ever, subclasses' included."""
         self._lineage_of(cls)
         return quoted(STATE) if cls == ROOT_CLASS else quoted(f"{STATE}_{cls}")
 
@@ -139,9 +156,17 @@ class Layout:
         return quoted(name)
 
     def state_relation(self, name: str) -> str:
-        """Type of all relation rows ever."""
+        """Type of all other relation rows ever."""
         self._relation_known(name)
         return quoted(f"{STATE}_{name}")
+
+    def row_labels(self, cls: str) -> str:
+        """Label expression of the class's rows, wherever they lie."""
+        return f"{self.label(cls)}|{self.state_label(cls)}"
+
+    def row_relations(self, name: str) -> str:
+        """The same for the types of a relation's rows."""
+        return f"{self.relation(name)}|{self.state_relation(name)}"
 
     def key(self, name: str) -> str:
         """Property of an entity, a state or a relation, gone ones too."""
@@ -200,6 +225,28 @@ class Layout:
         """Properties of a class or relation that hold doubles: whole numbers among them are written as such."""
         return frozenset(p.name for p in self._ever(owner) if p.datatype is Datatype.DOUBLE)
 
+    def columns(self, owner: str) -> tuple[str, ...]:
+        """All properties that a row of a (concrete) class, or of a relation, may have, in one order."""
+        found = self._columns.get(owner)
+        if found is None:
+            held = sorted({p.name for p in self._ever(owner)})
+            if owner in self.relations:
+                out = [*ROW_PROPERTIES, EDGE, LINE, START, END, *held]
+            else:
+                places = [key for name in self.placed(owner) for key in (point(name), *box(name))]
+                record = (RECORD_KEY, RECORD_ROW, RECORD_FROM)
+                out = [*ROW_PROPERTIES, ID, CLASS, MENTIONED, WORDS, *record, *places, *held]
+            found = self._columns[owner] = tuple(out)
+        return found
+
+    def values(self, owner: str, start: int = 0) -> str:
+        """A map of the columns from a list `r` that has them from `start` on; what is null there is left out."""
+        return "{" + ", ".join(f"`{name}`: r[{i}]" for i, name in enumerate(self.columns(owner), start)) + "}"
+
+    @cached_property
+    def _columns(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
     @property
     def relations(self) -> tuple[str, ...]:
         """All relations ever, in order of name."""
@@ -223,11 +270,13 @@ class Layout:
                 add(f"jw.{label}.{'.'.join(keys)}", "RANGE INDEX @", f"FOR (n:`{label}`) ON ({listed})")
         for name in self.relations:
             add(f"jw.{name}", "CONSTRAINT @", f"FOR ()-[r:{self.relation(name)}]-() REQUIRE r.edge IS UNIQUE")
-            for key in (EDGE, SYSTEM_FROM, SYSTEM_TO):
+            held, other = self.relation(name), self.state_relation(name)
+            add(f"jw.{other.strip('`')}.{EDGE}", "RANGE INDEX @", f"FOR ()-[r:{other}]-() ON (r.{EDGE})")
+            for kind in (held, other):
                 add(
-                    f"jw.{STATE}_{name}.{key}",
+                    f"jw.{kind.strip('`')}.{START}.{END}",
                     "RANGE INDEX @",
-                    f"FOR ()-[r:{self.state_relation(name)}]-() ON (r.{key})",
+                    f"FOR ()-[r:{kind}]-() ON (r.{START}, r.{END})",
                 )
         for prop in self._declarations():
             for label in (self.label(prop.owner), self.state_label(prop.owner)):
@@ -311,7 +360,9 @@ UNIQUE: Final[Mapping[str, tuple[str, ...]]] = {
 """Node properties that name one node."""
 
 RANGES: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
-    STATE: ((SYSTEM_FROM,), (SYSTEM_TO,)),  # the change feed: what a commit opened and closed
+    ENTITY: ((RECORD_KEY,),),
+    STATE: ((RECORD_KEY,),),
+    CHANGED: (("system",),),
     RECORD: (("record",), ("entity",), ("home",)),
     CLAIM: (("record",), ("logged",)),
     RELATION_CLAIM: (("line",), ("start", "end"), ("end",), ("logged",)),

@@ -18,8 +18,9 @@ from kg.store.evolve import Lossy, conversions, refused
 from kg.store.neo4j import layout as names
 from kg.store.neo4j import values
 from kg.store.neo4j.commit import publish, turn
+from kg.store.neo4j.folding import BATCH
 from kg.store.neo4j.layout import Layout, quoted
-from kg.store.neo4j.writer import BATCH, Writer
+from kg.store.neo4j.writer import Writer
 from kg.store.rescheme import identifiers_ever, refuse_shared, reschemed, schemes_of, shared
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from kg.store.evolve import Conversion
     from kg.store.neo4j.commit import Turn
     from kg.store.neo4j.connection import Link
-    from kg.store.neo4j.reading import Work
+    from kg.store.neo4j.work import Work
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _SCHEMAS: Final = f"MATCH (s:`{names.SCHEMA}`) RETURN s.json ORDER BY s.ordinal"
 _CLOCK: Final = f"MATCH (c:`{names.CLOCK}` {{id: 0}}) RETURN c.format, c.secret, c.schema"
 
@@ -93,7 +94,7 @@ async def create(link: Link) -> None:
                 "schema": 0, "attempt": "",
             },
             "gate": {
-                "system": 0, "seq": 0, "writing": 0, "written": 0, "rewriting": 0, "heldFrom": MIN,
+                "system": 0, "seq": 0, "writing": 0, "written": 0, "heldFrom": MIN,
                 "heldTo": OPEN, "split": False, "moved": False, "pruned": 0, "schema": 0,
             },
         },
@@ -123,7 +124,7 @@ async def migrate(link: Link, schema: Schema, *, restoring: bool = False) -> tup
             f"CREATE (s:`{names.SCHEMA}` {{ordinal: $ordinal, hash: $hash, json: $json}})",
             ordinal=mine.ticks.schema, hash=schema.hash, json=serialise.to_json(schema),
         )  # fmt: skip
-        await mine.commit(attempt=mine.ticks.attempt, visible=True, rewriting=bool(known))
+        await mine.commit(attempt=mine.ticks.attempt, visible=True)
     await publish(link, mine.ticks)
     return (*done, f"schema {schema.hash[:12]}: stored")
 
@@ -136,8 +137,8 @@ async def _identify(mine: Turn, layout: Layout) -> list[str]:
         return []
     found: dict[str, list[VersionRow]] = defaultdict(list)
     for (state,) in await mine.work.rows(
-        f"MATCH (e:`{names.ENTITY}`)-[:`{names.HAS_STATE}`]->(m) WHERE m.class IN $classes WITH DISTINCT e "
-        f"MATCH (e)-[:`{names.HAS_STATE}`]->(n) RETURN properties(n)",
+        f"MATCH (e:`{names.ENTITY}`)-[:`{names.HAS_STATE}`*0..1]->(m) WHERE m.class IN $classes WITH DISTINCT e "
+        f"MATCH (e)-[:`{names.HAS_STATE}`*0..1]->(n) WHERE n._row IS NOT NULL RETURN properties(n)",
         classes=list(classes),
     ):
         found[state["id"]].append(values.version_of(state))
@@ -197,7 +198,7 @@ class Evolution:
         return done
 
     def _matches(self, owner: str) -> tuple[str, ...]:
-        """The append-only layer, then the present."""
+        """What lies aside, then the present."""
         if owner in self.layout.schema.classes:
             states = f"MATCH (n:{self.layout.state_label(owner)}) WHERE n.class = $owner"
             return states, f"MATCH (n:`{names.ENTITY}`:{self.layout.label(owner)}) WHERE n.class = $owner"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kg.model.changes import ChangeSet
-    from kg.store.neo4j.reading import Work
+    from kg.store.neo4j.work import Work
 
 _COUNTS: Final = ("read", "loaded", "merged", "unchanged", "rejected")
 RECEIPT: Final = f"MATCH (k:`{KEY}` {{key: $key}}) RETURN k.hash, k.receipt, k.system, k.recorded"

@@ -11,16 +11,18 @@ from kg.store.commit.envelope import system_instant
 from kg.store.neo4j import layout as names
 from kg.store.neo4j import values
 from kg.store.neo4j.commit import publish, turn
+from kg.store.neo4j.folding import NO_CLAIM, NO_LINE
 from kg.store.neo4j.receipts import record_tx
 
 if TYPE_CHECKING:
     from kg.store.base import EraseRequest
     from kg.store.neo4j.connection import Link
     from kg.store.neo4j.layout import Layout
-    from kg.store.neo4j.reading import Work
     from kg.store.neo4j.values import Shapes
+    from kg.store.neo4j.work import Work
 
 _AT_ONCE: Final = 10_000
+_NOTES: Final = {*names.SAID, names.RECORD_KEY, names.RECORD_ROW, names.RECORD_FROM}
 _OF_RECORD: Final = (
     "n.start = key AND n.end IS NOT NULL", "n.end = key",
     f"EXISTS {{ (:`{names.REFERENCE}` {{record: key}})-[:`{names.REFERRED_BY}`]->(n) }}",
@@ -50,7 +52,7 @@ async def erase(link: Link, shapes: Shapes, request: EraseRequest, now: int, att
                 "reason": request.reason, "author": request.author,
             },
         )  # fmt: skip
-        await mine.commit(attempt=attempt, visible=True, rewriting=True)
+        await mine.commit(attempt=attempt, visible=True)
     await publish(link, mine.ticks)
     return receipt
 
@@ -59,7 +61,9 @@ async def _records(work: Work, entity: str) -> list[str]:
     """Names of all records that ever were the entity's, or were first seen as it."""
     found = await work.rows(
         f"CALL () {{ MATCH (n:`{names.RECORD}` {{entity: $id}}) RETURN n.record AS key "
-        f"UNION MATCH (n:`{names.RECORD}` {{home: $id}}) RETURN n.record AS key }} RETURN key ORDER BY key",
+        f"UNION MATCH (n:`{names.RECORD}` {{home: $id}}) RETURN n.record AS key "
+        f"UNION MATCH (n:`{names.ENTITY}` {{id: $id}}) WHERE n.{names.RECORD_KEY} IS NOT NULL "
+        f"RETURN n.{names.RECORD_KEY} AS key }} RETURN key ORDER BY key",
         id=entity,
     )
     return [key for (key,) in found]
@@ -74,36 +78,63 @@ class Eraser:
 
     async def entity(self, entity: str, keys: list[str]) -> int:
         layout = self.shapes.layout
-        await self._affirmations(f"MATCH (n:`{names.CLAIM}` {{record: key}})", keys)
-        count = await self._drop(f"UNWIND $keys AS key MATCH (n:`{names.CLAIM}` {{record: key}})", keys)
+        count = await self._claims(f"MATCH (n:`{names.CLAIM}` {{record: key}})", keys)
+        for label in (names.ENTITY, names.STATE):
+            held = f"MATCH (n:`{label}` {{{names.RECORD_KEY}: key}}) WHERE n.{names.CLAIM_ROW} IS NOT NULL"
+            record = "" if label == names.ENTITY else f", n.{names.RECORD_KEY} = null"
+            count += await self._notes(held, keys, f"SET {NO_CLAIM}{record}")
         for way in _OF_RECORD:
-            match = f"MATCH (n:`{names.RELATION_CLAIM}`) WHERE {way}"
-            await self._affirmations(match, keys)
-            places = [
-                place
-                for (place,) in await self.work.rows(f"UNWIND $keys AS key {match} RETURN elementId(n)", keys=keys)
-            ]
-            await self.work.rows(
-                f"UNWIND $places AS r MATCH (f)-[:`{names.REFERRED_BY}`]->(n) WHERE elementId(n) = r DETACH DELETE f",
-                places=places,
-            )
-            count += await self._drop("UNWIND $keys AS r MATCH (n) WHERE elementId(n) = r", places)
+            count += await self._relation_claims(f"MATCH (n:`{names.RELATION_CLAIM}`) WHERE {way}", keys)
+        for name in layout.relations:
+            for kind in (layout.relation(name), layout.state_relation(name)):
+                for way in (f"n.{names.START} = key AND n.{names.END} IS NOT NULL", f"n.{names.END} = key"):
+                    count += await self._notes(
+                        f"MATCH ()-[n:{kind}]->() WHERE {way}", keys, f"SET {NO_CLAIM}, {NO_LINE}"
+                    )
         here = f"MATCH (e:`{names.ENTITY}` {{id: $id}})"
-        for relation in layout.relations:
+        for name in layout.relations:
             (found,) = await self.work.rows(
-                f"{here} MATCH (e)-[r:{layout.state_relation(relation)}]-() RETURN count(DISTINCT r)", id=entity
+                f"{here} MATCH (e)-[r:{layout.row_relations(name)}]-() RETURN count(DISTINCT r)", id=entity
             )
             count += found[0]
         count += await self._drop(f"{here}-[:`{names.HAS_STATE}`]->(n)", [], id=entity)
         count += await self._drop(f"MATCH (n:`{names.IDENTIFIER}` {{entity: $id}})", [], id=entity)
         count += await self._drop(f"UNWIND $keys AS key MATCH (n:`{names.RECORD}` {{record: key}})", keys)
-        await self.work.rows(f"{here} DETACH DELETE e", id=entity)
+        (own,) = await self.work.rows(
+            f"{here} WITH e, CASE WHEN e._row IS NULL THEN 0 ELSE 1 END + "
+            f"CASE WHEN e.{names.RECORD_ROW} IS NULL THEN 0 ELSE 1 END AS held DETACH DELETE e RETURN held",
+            id=entity,
+        )
         await self.work.rows(f"MATCH (b:`{names.BOUNDARY}`) WHERE b.id = $id DELETE b", id=entity)
-        return count
+        return count + int(own[0])
+
+    async def _claims(self, match: str, keys: list[str]) -> int:
+        await self._affirmations(f"{match} RETURN n._row AS claim", keys)
+        return await self._drop(f"UNWIND $keys AS key {match}", keys)
+
+    async def _relation_claims(self, match: str, keys: list[str]) -> int:
+        await self._affirmations(f"{match} RETURN n._row AS claim", keys)
+        places = [
+            place for (place,) in await self.work.rows(f"UNWIND $keys AS key {match} RETURN elementId(n)", keys=keys)
+        ]
+        await self.work.rows(
+            f"UNWIND $places AS r MATCH (f)-[:`{names.REFERRED_BY}`]->(n) WHERE elementId(n) = r DETACH DELETE f",
+            places=places,
+        )
+        return await self._drop("UNWIND $keys AS r MATCH (n) WHERE elementId(n) = r", places)
+
+    async def _notes(self, match: str, keys: list[str], remove: str) -> int:
+        """Take claims off the rows that they lie on."""
+        await self._affirmations(f"{match} RETURN n.{names.CLAIM_ROW} AS claim", keys)
+        (found,) = await self.work.rows(
+            f"UNWIND $keys AS key {match} WITH DISTINCT n {remove} RETURN count(*)", keys=keys
+        )
+        return int(found[0])
 
     async def _affirmations(self, match: str, keys: list[str]) -> None:
         await self.work.rows(
-            f"UNWIND $keys AS key {match} MATCH (a:`{names.AFFIRMATION}`)-[:`{names.AFFIRMS}`]->(n) DETACH DELETE a",
+            f"UNWIND $keys AS key CALL (key) {{ {match} }} MATCH (a:`{names.AFFIRMATION}` {{claim: claim}}) "
+            "WITH DISTINCT a DELETE a",
             keys=keys,
         )
 
@@ -128,11 +159,14 @@ class Eraser:
                     place=place, text=values.properties_text(says),
                 )  # fmt: skip
                 count += 1
-        for place, found in await self.work.rows(
-            f"MATCH (:`{names.ENTITY}` {{id: $id}})-[:`{names.HAS_STATE}`]->(n) RETURN elementId(n), properties(n)",
-            id=entity,
-        ):
-            count += await self._version(place, found, name, gone)
+        rows = await self.work.rows(
+            f"MATCH (:`{names.ENTITY}` {{id: $id}})-[:`{names.HAS_STATE}`*0..1]->(n) WHERE n._row IS NOT NULL "
+            f"RETURN elementId(n), properties(n) UNION MATCH (n:`{names.STATE}`) WHERE n.{names.RECORD_KEY} IN $keys "
+            "RETURN elementId(n), properties(n)",
+            id=entity, keys=keys,
+        )  # fmt: skip
+        for place, found in rows:
+            count += await self._version(place, found, name, gone, own=found["id"] == entity)
         held = [
             place
             for place, value in await self.work.rows(
@@ -143,24 +177,40 @@ class Eraser:
         await self.work.rows("UNWIND $held AS r MATCH (n) WHERE elementId(n) = r DELETE n", held=held)
         return count + len(held)
 
-    async def _version(self, place: str, found: dict[str, Any], name: str, gone: set[str]) -> int:
+    async def _version(self, place: str, found: dict[str, Any], name: str, gone: set[str], *, own: bool) -> int:
+        """`own`: a row of the entity's; else one of another's, of which only the claim is to lose the value."""
         row = values.version_of(found)
         if name not in row.properties and name not in row.sources:
             return 0
+        claimed = int(names.CLAIM_ROW in found and name in row.properties)
         if name in row.properties:
             _remember(gone, row.properties[name])
+        if not own:
+            return await self._apart(place, found, name)
         kept = replace(
             row,
             properties={n: v for n, v in row.properties.items() if n != name},
             sources={n: v for n, v in row.sources.items() if n != name},
         )
+        notes = {key: value for key, value in found.items() if key in _NOTES}
         await self.work.rows(
-            f"MATCH (n) WHERE elementId(n) = $place SET n = $says "
-            f"WITH n MATCH (e:`{names.ENTITY}` {{id: n.id}}) WHERE e._row = n._row "
-            "SET e = $says, e._levelTo = null",
-            place=place, says=self.shapes.version(kept),
+            "MATCH (n) WHERE elementId(n) = $place SET n = $says",
+            place=place, says=self.shapes.version(kept) | notes,
         )  # fmt: skip
-        return int(name in row.properties)
+        return int(name in row.properties) + claimed
+
+    async def _apart(self, place: str, found: dict[str, Any], name: str) -> int:
+        """The claim becomes a node without the value; the row, another entity's past, stays."""
+        claim = values.claim_on(found)
+        if name not in claim.properties:
+            return 0
+        kept = replace(claim, properties={n: v for n, v in claim.properties.items() if n != name})
+        await self.work.rows(
+            f"MATCH (n) WHERE elementId(n) = $place SET {NO_CLAIM}, n.{names.RECORD_KEY} = null "
+            f"CREATE (c:`{names.CLAIM}`) SET c = $claim",
+            place=place, claim=values.claim(kept),
+        )  # fmt: skip
+        return 1
 
 
 def _remember(gone: set[str], value: Any) -> None:
@@ -179,43 +229,47 @@ async def prune(link: Link, layout: Layout, before: int) -> int:
         before = min(before, mine.ticks.system)
         if before > mine.ticks.pruned:
             mine.ticks.pruned = before
-            await mine.commit(attempt="", visible=True, rewriting=True)
+            await mine.commit(attempt="", visible=True)
     await publish(link, mine.ticks)
     count = 0
-    for label in (
-        names.RECORD, names.CLAIM, names.STATE, names.RELATION_CLAIM, names.IDENTIFIER,
+    of_node = f"OPTIONAL MATCH (x:`{names.AFFIRMATION}` {{claim: n._row}})"
+    of_row = f"OPTIONAL MATCH (x:`{names.AFFIRMATION}` {{claim: n.{names.CLAIM_ROW}}})"
+    referred = f"OPTIONAL MATCH (y)-[:`{names.REFERRED_BY}`]->(n)"
+    for label, rest, also in (
+        (names.RECORD, "", ""), (names.CLAIM, of_node, "x"), (names.STATE, of_row, "x"),
+        (names.RELATION_CLAIM, f"{of_node} {referred}", "x, y"), (names.IDENTIFIER, "", ""),
     ):  # fmt: skip
-        with_rest = {
-            names.CLAIM: f"OPTIONAL MATCH (n)<-[:`{names.AFFIRMS}`]-(x)",
-            names.RELATION_CLAIM: f"OPTIONAL MATCH (n)<-[:`{names.AFFIRMS}`|`{names.REFERRED_BY}`]-(x)",
-        }.get(label, "OPTIONAL MATCH (n)-->(x) WHERE false")
+        gone = f"{rest} DETACH DELETE {also} " if rest else ""
         count += await _batches(
             link,
-            f"MATCH (n:`{label}`) WHERE n.systemTo <= $before WITH n LIMIT {_AT_ONCE} {with_rest} "
-            "DETACH DELETE x WITH DISTINCT n DETACH DELETE n RETURN count(*)",
+            f"MATCH (n:`{label}`) WHERE n.systemTo <= $before WITH n LIMIT {_AT_ONCE} {gone}{_COUNTED} "
+            "DETACH DELETE n RETURN count(*), sum(claims)",
             before,
         )
     for relation in layout.relations:
         count += await _batches(
             link,
             f"MATCH ()-[n:{layout.state_relation(relation)}]->() WHERE n.systemTo <= $before "
-            f"WITH n LIMIT {_AT_ONCE} DELETE n RETURN count(*)",
+            f"WITH n LIMIT {_AT_ONCE} {of_row} DELETE x {_COUNTED} DELETE n RETURN count(*), sum(claims)",
             before,
         )
     return count
 
 
+_COUNTED: Final = f"WITH DISTINCT n, CASE WHEN n.{names.CLAIM_ROW} IS NULL THEN 0 ELSE 1 END AS claims"
+
+
 async def _batches(link: Link, text: str, before: int) -> int:
     count = 0
     while True:
-        found = await _once(link, text, before)
-        count += found
+        found, claims = await _once(link, text, before)
+        count += found + claims
         if found < _AT_ONCE:
             return count
 
 
-async def _once(link: Link, text: str, before: int) -> int:
+async def _once(link: Link, text: str, before: int) -> tuple[int, int]:
     async with turn(link) as mine:
         (found,) = await mine.work.rows(text, before=before)
         await mine.work.commit()
-        return int(found[0])
+        return int(found[0]), int(found[1])

@@ -159,7 +159,7 @@ class Neo4jStore(Store):
         columns, query = scan_columns(self.schema, scan), scan_query(self.schema, scan)
         rows: list[dict[str, Any]] = []
         answers = await self._answering()
-        async for row in answers.stream(self.asker, self.link, query, scope):
+        async for row in answers.stream(self.asker, query, scope):
             rows.append(row)
             if len(rows) == scan.batch:
                 yield batch(columns, rows)
@@ -201,7 +201,7 @@ class Neo4jStore(Store):
         head = await self.asker.head()
         layout = (await self.fitted(head.schema)).layout
         while len(out) < limit:
-            found = await entries_after(self.link, layout, at, head.seq)
+            found = await self.asker.steady(lambda _: entries_after(self.link, layout, at, head.seq))  # noqa: B023
             if found is None:
                 break
             out += await visible(found.entries, self.schema, scope, self.execute)

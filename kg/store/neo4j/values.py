@@ -274,6 +274,57 @@ def relation_claim_row(n: Mapping[str, Any]) -> RelationClaimRow:
     )  # fmt: skip
 
 
+# ---------------------------------------------------------------- claims that lie on the row that they make
+
+
+def folded(row: ClaimRow) -> dict[str, Any]:
+    """What a version's row says besides, where it is what this claim says word for word."""
+    return {names.RECORD_KEY: record_key(RecordKey(row.source, row.local)), **_folded(row)}
+
+
+def folded_relation(row: RelationClaimRow) -> dict[str, Any]:
+    """The same for a relation's row."""
+    return {
+        names.LINE: row.line, names.START: record_key(row.start), names.END: record_key(row.end), **_folded(row),
+    }  # fmt: skip
+
+
+def _folded(row: ClaimRow | RelationClaimRow) -> dict[str, Any]:
+    out: dict[str, Any] = {names.CLAIM_ROW: row.row, "_run": row.run}
+    if row.confidence != 1.0:
+        out["_confidence"] = float(row.confidence)
+    if row.stated is not None:
+        out["_stated"] = row.stated
+    if row.anchors:
+        out["_anchors"] = list(row.anchors)
+    return out
+
+
+def claim_on(n: Mapping[str, Any]) -> ClaimRow:
+    """The claim that lies on a version's row."""
+    source, local = orjson.loads(n[names.RECORD_KEY])
+    return ClaimRow(
+        source, local, n["class"], loaded(n), n["validFrom"], n["validTo"], 0, n.get("_confidence", 1.0),
+        n.get("_stated"), n.get("_mentioned", False), n["_run"], tuple(n.get("_anchors", ())), n["systemFrom"],
+        n.get("systemTo", OPEN), n[names.CLAIM_ROW],
+    )  # fmt: skip
+
+
+def relation_claim_on(relation: str, r: Mapping[str, Any]) -> RelationClaimRow:
+    """The claim that lies on a relation's row."""
+    return RelationClaimRow(
+        r[names.LINE], _sources(r["sources"])[""], relation, record_of(r[names.START]), record_of(r[names.END]),
+        loaded(r), {}, r["validFrom"], r["validTo"], 0, r.get("_confidence", 1.0), r.get("_stated"), r["_run"],
+        tuple(r.get("_anchors", ())), r["systemFrom"], r.get("systemTo", OPEN), r[names.CLAIM_ROW],
+    )  # fmt: skip
+
+
+def record_on(n: Mapping[str, Any]) -> RecordRow:
+    """The record that lies on an entity."""
+    source, local = orjson.loads(n[names.RECORD_KEY])
+    return RecordRow(source, local, n["id"], n["id"], 0, OPEN, n[names.RECORD_FROM], OPEN, n[names.RECORD_ROW])
+
+
 def _said(row: ClaimRow | RelationClaimRow) -> dict[str, Any]:
     out: dict[str, Any] = {
         "source": row.source, "properties": properties_text(row.properties), "validFrom": row.valid_from,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from heapq import merge
 from typing import TYPE_CHECKING, Any, Final
 
 from kg.store.archive import batches
@@ -12,7 +13,7 @@ from kg.store.neo4j import values
 from kg.store.neo4j.clock import ANNOUNCE
 from kg.store.neo4j.commit import RESTORING, publish, turn
 from kg.store.neo4j.receipts import COMMITS, commits_of, counts_text, receipt_text
-from kg.store.neo4j.writer import BATCH, Writer
+from kg.store.neo4j.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     from kg.store.neo4j.commit import Turn
     from kg.store.neo4j.connection import Link
     from kg.store.neo4j.layout import Layout
-    from kg.store.neo4j.reading import Work
     from kg.store.neo4j.values import Shapes
+    from kg.store.neo4j.work import Work
     from kg.store.tables import TxRow
 
 _FETCH: Final = 5000
+_AT_ONCE: Final = 8000
+"""Rows in one transaction of a restore."""
 _IN_ORDER: Final = "ORDER BY n.systemFrom, n._row"
 
 
@@ -55,35 +58,52 @@ class GraphRows:
         for (found,) in self._stream(f"MATCH (n:`{label}`) RETURN properties(n) {_IN_ORDER}"):
             yield found
 
+    def _versions(self, where: str) -> Iterator[Any]:
+        for (found,) in self._stream(
+            f"MATCH (n:`{names.ENTITY}`|`{names.STATE}`) WHERE n.{where} IS NOT NULL RETURN properties(n) {_IN_ORDER}"
+        ):
+            yield found
+
+    def _relations(self, where: str) -> Iterator[tuple[str, str, str, Any]]:
+        types = "|".join(self.layout.row_relations(name) for name in self.layout.relations)
+        if not types:
+            return
+        for kind, start, end, found in self._stream(
+            f"MATCH (a)-[n:{types}]->(b) WHERE n.{where} IS NOT NULL "
+            f"RETURN type(n), a.id, b.id, properties(n) {_IN_ORDER}"
+        ):
+            yield kind.removeprefix(f"{names.STATE}_"), start, end, found
+
     @property
     def sources(self) -> dict[str, Source]:
         return {s["id"]: values.source_of(s) for (s,) in self._stream(f"MATCH (n:`{names.SOURCE}`) RETURN n{{.*}}")}
 
     @property
     def records(self) -> Iterator[RecordRow]:
-        return map(values.record_row, self._nodes(names.RECORD))
+        on = self._stream(
+            f"MATCH (n:`{names.ENTITY}`) WHERE n.{names.RECORD_KEY} IS NOT NULL "
+            f"RETURN properties(n) ORDER BY n.{names.RECORD_FROM}, n.{names.RECORD_ROW}"
+        )
+        return _in_order(map(values.record_row, self._nodes(names.RECORD)), (values.record_on(n) for (n,) in on))
 
     @property
     def claims(self) -> Iterator[ClaimRow]:
-        return map(values.claim_row, self._nodes(names.CLAIM))
+        on = map(values.claim_on, self._versions(names.CLAIM_ROW))
+        return _in_order(map(values.claim_row, self._nodes(names.CLAIM)), on)
 
     @property
     def versions(self) -> Iterator[VersionRow]:
-        return map(values.version_of, self._nodes(names.STATE))
+        return map(values.version_of, self._versions(names.ROW))
 
     @property
     def relation_claims(self) -> Iterator[RelationClaimRow]:
-        return map(values.relation_claim_row, self._nodes(names.RELATION_CLAIM))
+        on = (values.relation_claim_on(name, found) for name, _, _, found in self._relations(names.CLAIM_ROW))
+        return _in_order(map(values.relation_claim_row, self._nodes(names.RELATION_CLAIM)), on)
 
     @property
     def edges(self) -> Iterator[EdgeRow]:
-        types = "|".join(self.layout.state_relation(name) for name in self.layout.relations)
-        if not types:
-            return
-        for kind, start, end, found in self._stream(
-            f"MATCH (a)-[n:{types}]->(b) RETURN type(n), a.id, b.id, properties(n) {_IN_ORDER}"
-        ):
-            yield values.edge_of(kind.removeprefix(f"{names.STATE}_"), start, end, found)
+        for name, start, end, found in self._relations(names.ROW):
+            yield values.edge_of(name, start, end, found)
 
     @property
     def identifiers(self) -> Iterator[IdentifierRow]:
@@ -97,8 +117,7 @@ class GraphRows:
     def affirmed(self) -> dict[tuple[bool, int], list[str]]:
         out: dict[tuple[bool, int], list[str]] = defaultdict(list)
         for relation, row, run in self._stream(
-            f"MATCH (a:`{names.AFFIRMATION}`)-[:`{names.AFFIRMS}`]->(n) "
-            f"RETURN n:`{names.RELATION_CLAIM}`, a.claim, a.run ORDER BY a._row"
+            f"MATCH (a:`{names.AFFIRMATION}`) RETURN a.relation, a.claim, a.run ORDER BY a._row"
         ):
             out[relation, row].append(run)
         return out
@@ -113,6 +132,11 @@ class GraphRows:
             yield {name: found[name] for name in ("seq", "system", "entity", "property", "reason", "author")}
 
 
+def _in_order(*rows: Iterator[Any]) -> Iterator[Any]:
+    """Streams that are each in the order of their system instants, as one."""
+    return merge(*rows, key=lambda row: (row.system_from, row.row))
+
+
 # ---------------------------------------------------------------- filling an empty store
 
 
@@ -120,7 +144,7 @@ async def _empty(link: Link) -> None:
     """Take away what a restore that did not end left behind. For a store without any commit."""
     for label in (
         names.ENTITY, names.STATE, names.RECORD, names.CLAIM, names.RELATION_CLAIM, names.REFERENCE, names.IDENTIFIER,
-        names.AFFIRMATION, names.BOUNDARY, names.SOURCE, names.TOMBSTONE, names.KEY,
+        names.AFFIRMATION, names.BOUNDARY, names.CHANGED, names.SOURCE, names.TOMBSTONE, names.KEY,
     ):  # fmt: skip
         while await link.write(f"MATCH (n:`{label}`) WITH n LIMIT 10000 DETACH DELETE n RETURN 1 LIMIT 1"):
             pass
@@ -144,17 +168,17 @@ class Filling:
             mine.ticks.attempt = RESTORING
             await mine.commit(attempt="", visible=False)
         # Nobody reads until the end: this announcement is not taken back, nor followed by anybody's facts.
-        await self.link.write(ANNOUNCE, {"epoch": mine.ticks.epoch + 1, "rewriting": True})
+        await self.link.write(ANNOUNCE, {"epoch": mine.ticks.epoch + 1})
         await _empty(self.link)
         for kind in ("records", "claims", "relation_claims", "versions", "edges", "identifiers"):
-            rows = batches(self.archive.rows(kind), BATCH * 4)
+            rows = batches(self.archive.rows(kind), _AT_ONCE)
             while found := await asyncio.to_thread(next, rows, None):
                 async with turn(self.link, restoring=True) as mine:
                     await self._rows(self._writer(mine), kind, found)
                     await mine.commit(attempt="", visible=False)
         async with turn(self.link, restoring=True) as mine:
             await self._rest(mine)
-            await mine.commit(attempt="", visible=True, rewriting=True)
+            await mine.commit(attempt="", visible=True)
         await publish(self.link, mine.ticks)
 
     def _writer(self, mine: Turn) -> Writer:
@@ -178,11 +202,13 @@ class Filling:
             for run in runs if row in self.numbers[relation] else ():
                 affirmed[self.numbers[relation][row]].append((run, ticks.row))
                 ticks.row += 1
-        for label in (names.CLAIM, names.RELATION_CLAIM):
+        for label, key in ((names.CLAIM, "record"), (names.RELATION_CLAIM, "line")):
             await work.rows(
                 f"MATCH (n:`{label}`) WHERE n._row IN $rows UNWIND $runs[toString(n._row)] AS r "
-                f"CREATE (:`{names.AFFIRMATION}` {{claim: n._row, run: r[0], _row: r[1]}})-[:`{names.AFFIRMS}`]->(n)",
+                f"CREATE (:`{names.AFFIRMATION}` {{claim: n._row, run: r[0], _row: r[1], key: n.{key}, "
+                "relation: $relation})",
                 rows=list(affirmed), runs={str(row): runs for row, runs in affirmed.items()},
+                relation=label == names.RELATION_CLAIM,
             )  # fmt: skip
         for entry in self.archive.erased():
             await work.rows(f"CREATE (n:`{names.TOMBSTONE}`) SET n = $entry", entry=entry)

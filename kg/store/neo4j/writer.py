@@ -1,28 +1,33 @@
-"""Applies a Delta inside the transaction that its Reading read from: all rows ever, and the present beside them."""
+"""Applies a Delta inside the transaction that its Reading read from: rows that end move aside, new ones come."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from kg.model.intervals import MIN, OPEN
+from kg.model.changes import RecordKey
+from kg.model.intervals import OPEN
+from kg.model.rows import ClaimRow
 from kg.store.archive import batches
 from kg.store.neo4j import layout as names
 from kg.store.neo4j import values
+from kg.store.neo4j.folding import BATCH, Folding
 from kg.store.neo4j.layout import using
+from kg.store.neo4j.present import KEEPING_RECORD, Present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kg.model.changes import Source
-    from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
+    from kg.model.rows import EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
     from kg.store.commit.rows import Delta, Ops
     from kg.store.neo4j.clock import Ticks
-    from kg.store.neo4j.reading import Work
+    from kg.store.neo4j.held import Held
     from kg.store.neo4j.values import Shapes
+    from kg.store.neo4j.work import Work
 
-BATCH: Final = 2000
-"""Rows in one statement."""
+_NAMES: Final = 1000
+"""Names on one note of what changed."""
 
 
 class Writer:
@@ -34,59 +39,89 @@ class Writer:
         self.shapes = shapes
         self.layout = shapes.layout
         self.ticks = ticks
+        self.present = Present(work, shapes.layout, ticks)
 
-    async def apply(self, delta: Delta, places: Mapping[int, str]) -> None:
-        """Closes and narrows, then inserts, then the present. `places`: element ids of rows that the planner read."""
+    async def apply(self, delta: Delta, held: Held) -> None:
+        """What parts ways, then closes and narrows, then inserts. `held`: where the rows lie that the planner read."""
+        folding = Folding(self.work, self.layout, held)
+        await folding.loosen(delta)
         await self.sources(delta.sources)
-        for ops in (delta.records, delta.claims, delta.versions, delta.relation_claims, delta.identifiers):
-            await self._change(ops, delta.system, places, "MATCH (n)")
-        await self._change(delta.edges, delta.system, places, "MATCH ()-[n]->()")
-        await self.records(delta.records.insert)
-        await self.claims(delta.claims.insert)
-        await self.relation_claims(delta.relation_claims.insert)
-        await self.identifiers(delta.identifiers.insert)
-        await self._leave(delta)
-        await self.versions(delta.versions.insert)
-        await self.edges(delta.edges.insert)
-        for claims in (delta.claims, delta.relation_claims):
-            await self._bookkeeping(claims, places)
+        for ops in (delta.records, delta.claims, delta.versions, delta.relation_claims, delta.edges, delta.identifiers):
+            self._take(ops.insert)
+        shown = {id(row): self.present.holds(row) for row in delta.versions.insert}
+        records, claims, relation_claims = folding.lay(delta, shown)
+        for each in (delta.records, delta.claims, delta.relation_claims, delta.identifiers):
+            await self._change(each, delta.system, held)
+        await self.present.change(delta, held)
+        await self.records(records, numbered=True)
+        await self.claims(claims, numbered=True)
+        await self.relation_claims(relation_claims, numbered=True)
+        await self.identifiers(delta.identifiers.insert, numbered=True)
+        await self.versions(delta.versions.insert, folding, numbered=True)
+        await self.edges(delta.edges.insert, folding, numbered=True)
+        await self._changed("", ((delta.system, row.entity) for row in delta.versions.close))
+        for relation in sorted({row.relation for row in delta.edges.close}):
+            closed = (row.edge for row in delta.edges.close if row.relation == relation)
+            await self._changed(relation, ((delta.system, edge) for edge in closed))
+        await self._bookkeeping(delta.claims, held)
+        await self._bookkeeping(delta.relation_claims, held)
 
-    def number(self, rows: Iterable[Any]) -> None:
-        """Give the rows their numbers, in order."""
-        for row in rows:
-            row.row = self.ticks.row
-            self.ticks.row += 1
+    async def _changed(self, relation: str, what: Iterable[tuple[int, str]]) -> None:
+        """Note of which entities, or relations of a type, rows were opened or closed at system instants: the feed."""
+        found: dict[int, set[str]] = defaultdict(set)
+        for system, name in what:
+            found[system].add(name)
+        notes = [
+            (system, relation, some) for system in sorted(found) for some in batches(sorted(found[system]), _NAMES)
+        ]
+        await self._each(f"CREATE (:`{names.CHANGED}` {{system: r[0], relation: r[1], names: r[2]}})", notes)
 
     async def _each(self, text: str, rows: Sequence[Any], **more: Any) -> None:
         for found in batches(rows, BATCH):
             await self.work.send(f"UNWIND $rows AS r {text}", rows=found, **more)
 
-    # ------------------------------------------------------------ rows that are there
+    def _take(self, rows: Iterable[Any], *, numbered: bool = False) -> None:
+        """Give the rows their numbers, in order, and note what they are."""
+        for row in rows:
+            if not numbered:
+                row.row = self.ticks.row
+                self.ticks.row += 1
+            if getattr(row, "level_from", 0) or getattr(row, "level_to", OPEN) != OPEN:
+                self.ticks.split = True
+            if getattr(row, "home", None) != getattr(row, "entity", None) and hasattr(row, "home"):
+                self.ticks.moved = True
 
-    async def _change(self, ops: Ops[Any], system: int, places: Mapping[int, str], match: str) -> None:
-        here = f"{match} WHERE elementId(n) = r"
-        await self._each(f"{here} SET n.systemTo = $system", [places[row.row] for row in ops.close], system=system)
+    # ------------------------------------------------------------ rows of the store's own
+
+    async def _change(self, ops: Ops[Any], system: int, held: Held) -> None:
+        """Close and narrow nodes. A claim that lies on a row ends with it."""
+        here, places = "MATCH (n) WHERE elementId(n) = r", held.places
+        closed = [places[row.row] for row in ops.close if row.row not in held.twins]
+        await self._each(f"{here} SET n.systemTo = $system", closed, system=system)
         narrowed = [(places[row.row], low or None, None if high == OPEN else high) for row, low, high in ops.narrow]
         await self._each(f"{here}[0] SET n._levelFrom = r[1], n._levelTo = r[2]", narrowed)
         if ops.narrow:
             self.ticks.split = True
 
-    async def _bookkeeping(self, ops: Ops[Any], places: Mapping[int, str]) -> None:
-        await self._each(
-            "MATCH (n) WHERE elementId(n) = r[0] SET n.anchors = r[1]",
-            [(places[row.row], list(anchors) or None) for row, anchors in ops.anchors],
-        )
+    async def _bookkeeping(self, ops: Ops[Any], held: Held) -> None:
+        groups: dict[tuple[bool, bool], list[tuple[str, list[int] | None]]] = defaultdict(list)
+        for row, anchors in ops.anchors:
+            on = row.row in held.twins
+            groups[on, on and not isinstance(row, ClaimRow)].append((held.places[row.row], list(anchors) or None))
+        for (on, relation), found in groups.items():
+            match, key = "()-[n]->()" if relation else "(n)", "_anchors" if on else "anchors"
+            await self._each(f"MATCH {match} WHERE elementId(n) = r[0] SET n.{key} = r[1]", found)
         affirmed = []
         for row, run in ops.affirm:
-            affirmed.append((places[row.row], row.row, run, self.ticks.row))
+            relates = not isinstance(row, ClaimRow)
+            key = row.line if relates else values.record_key(RecordKey(row.source, row.local))
+            affirmed.append((row.row, run, self.ticks.row, key, relates))
             self.ticks.row += 1
         await self._each(
-            f"MATCH (n) WHERE elementId(n) = r[0] MERGE (a:`{names.AFFIRMATION}` {{claim: r[1], run: r[2]}}) "
-            f"ON CREATE SET a._row = r[3] MERGE (a)-[:`{names.AFFIRMS}`]->(n)",
+            f"MERGE (a:`{names.AFFIRMATION}` {{claim: r[0], run: r[1]}}) "
+            "ON CREATE SET a._row = r[2], a.key = r[3], a.relation = r[4]",
             affirmed,
         )
-
-    # ------------------------------------------------------------ rows of the store's own
 
     async def sources(self, sources: Iterable[Source]) -> None:
         await self._each(
@@ -102,7 +137,6 @@ class Writer:
 
     async def records(self, rows: Sequence[RecordRow], *, numbered: bool = False) -> None:
         self._take(rows, numbered=numbered)
-        self.ticks.moved = self.ticks.moved or any(row.home != row.entity for row in rows)
         await self._nodes(names.RECORD, rows, values.record)
 
     async def identifiers(self, rows: Sequence[IdentifierRow], *, numbered: bool = False) -> None:
@@ -128,169 +162,68 @@ class Writer:
             referring,
         )
 
-    def _take(self, rows: Sequence[Any], *, numbered: bool) -> None:
-        if not numbered:
-            self.number(rows)
-        for row in rows:
-            if getattr(row, "level_from", 0) or getattr(row, "level_to", OPEN) != OPEN:
-                self.ticks.split = True
-
     # ------------------------------------------------------------ versions and relations
 
-    def present(self, row: VersionRow | EdgeRow) -> bool:
-        """Whether the row is (part of) the present: known now, of level 0, valid at the pivot."""
-        return (
-            row.system_to == OPEN and not row.level_from and row.valid_from <= self.ticks.pivot < row.valid_to
-        )  # fmt: skip
-
-    async def versions(self, rows: Sequence[VersionRow], *, numbered: bool = False) -> None:
+    async def versions(
+        self, rows: Sequence[VersionRow], folding: Folding | None = None, *, numbered: bool = False
+    ) -> None:
         self._take(rows, numbered=numbered)
-        groups: dict[tuple[str, bool], list[Any]] = defaultdict(list)
+        notes: Mapping[int, dict[str, Any]] = folding.versions if folding else {}
+        records: Mapping[str, dict[str, Any]] = folding.records if folding else {}
+        groups: dict[tuple[str, str], list[Any]] = defaultdict(list)
         for row in rows:
-            groups[row.cls, self.present(row)].append((row.entity, self.shapes.version(row)))
-        for (cls, present), found in sorted(groups.items()):
-            also = f", e = r[1], e._levelTo = null, e{self.layout.labels(cls)}" if present else ""
-            await self._each(
-                f"MERGE (e:`{names.ENTITY}` {{id: r[0]}}) "
-                f"CREATE (e)-[:`{names.HAS_STATE}`]->(s{self.layout.state_labels(cls)}) SET s = r[1]{also}",
-                sorted(found, key=lambda one: one[0]),
-            )
-        await self._boundaries(rows)
+            shown = self.shapes.version(row)
+            if id(row) in notes:
+                shown |= notes[id(row)]
+            columns = self.layout.columns(row.cls)
+            if not self.present.holds(row):
+                groups["state", row.cls].append((row.entity, *map(shown.get, columns)))
+            elif row.entity in records:
+                shown |= records[row.entity]
+                groups["new", row.cls].append(tuple(map(shown.get, columns)))
+            else:
+                groups["present", row.cls].append((row.entity, shown))
+        for (kind, cls), found in sorted(groups.items()):
+            known = f"MERGE (e:`{names.ENTITY}` {{id: r[0]}})"
+            if kind == "new":
+                made = self.layout.values(cls)
+                await self._each(f"CREATE (e:`{names.ENTITY}`{self.layout.labels(cls)} {made})", found)
+            elif kind == "present":
+                await self._each(
+                    f"{known} SET e{self.layout.labels(cls)} WITH e, r[1] AS m SET e = m{KEEPING_RECORD}", found
+                )
+            else:
+                made = self.layout.values(cls, 1)
+                await self._each(
+                    f"{known} CREATE (e)-[:`{names.HAS_STATE}`]->(s{self.layout.state_labels(cls)} {made})", found
+                )
+        await self._changed("", ((at, row.entity) for row in rows for at in _instants(row)))
+        await self.present.boundaries(rows)
 
-    async def edges(self, rows: Sequence[EdgeRow], *, numbered: bool = False) -> None:
+    async def edges(self, rows: Sequence[EdgeRow], folding: Folding | None = None, *, numbered: bool = False) -> None:
         self._take(rows, numbered=numbered)
-        groups: dict[tuple[str, bool], list[Any]] = defaultdict(list)
+        notes: Mapping[int, dict[str, Any]] = folding.edges if folding else {}
+        groups: dict[tuple[str, str], list[Any]] = defaultdict(list)
         for row in rows:
-            groups[row.relation, self.present(row)].append((row.start, row.end, self.shapes.edge(row)))
-        for (relation, present), found in sorted(groups.items()):
-            also = (
-                f" CREATE (a)-[h:{self.layout.relation(relation)}]->(b) SET h = r[2], h._levelTo = null"
-                if present
-                else ""
-            )
+            shown = self.shapes.edge(row)
+            if id(row) in notes:
+                shown |= notes[id(row)]
+            kind = self.layout.relation if self.present.holds(row) else self.layout.state_relation
+            columns = self.layout.columns(row.relation)
+            groups[row.relation, kind(row.relation)].append((row.start, row.end, *map(shown.get, columns)))
+        for (relation, kind_), found in sorted(groups.items()):
             await self._each(
                 f"MATCH (a:`{names.ENTITY}` {{id: r[0]}}) {using('a', names.ENTITY, 'id')} "
                 f"MATCH (b:`{names.ENTITY}` {{id: r[1]}}) {using('b', names.ENTITY, 'id')} "
-                f"CREATE (a)-[s:{self.layout.state_relation(relation)}]->(b) SET s = r[2]{also}",
-                sorted(found, key=lambda one: (one[0], one[1])),
+                f"CREATE (a)-[s:{kind_} {self.layout.values(relation, 2)}]->(b)",
+                found,
             )
-        await self._boundaries(rows)
+        for relation in sorted({row.relation for row in rows}):
+            own = (row for row in rows if row.relation == relation)
+            await self._changed(relation, ((at, row.edge) for row in own for at in _instants(row)))
+        await self.present.boundaries(rows)
 
-    # ------------------------------------------------------------ the present
 
-    async def _leave(self, delta: Delta) -> None:
-        """Take away what closed or narrowed rows left in the present; what follows at once in its place stays."""
-        gone = [*delta.versions.close, *(row for row, low, _ in delta.versions.narrow if low)]
-        follows = {(row.entity, row.cls) for row in delta.versions.insert if self.present(row)}
-        await self.leave_entities(
-            [(row.cls, row.entity, row.row) for row in gone if (row.entity, row.cls) not in follows]
-        )
-        edges = [*delta.edges.close, *(row for row, low, _ in delta.edges.narrow if low)]
-        await self.leave_relations([(row.relation, row.edge, row.row) for row in edges])
-
-    async def leave_entities(self, rows: Iterable[tuple[str, str, int]]) -> None:
-        """(class, entity, row): where the entity shows that row, it is nothing now."""
-        groups: dict[str, list[tuple[str, int]]] = defaultdict(list)
-        for cls, entity, row in rows:
-            groups[cls].append((entity, row))
-        for cls, found in sorted(groups.items()):
-            await self._each(
-                f"MATCH (e:`{names.ENTITY}` {{id: r[0]}}) {using('e', names.ENTITY, 'id')} WHERE e._row = r[1] "
-                f"REMOVE e{self.layout.labels(cls)} SET e = {{id: e.id}}",
-                sorted(found),
-            )
-
-    async def leave_relations(self, rows: Iterable[tuple[str, str, int]]) -> None:
-        """(relation, edge, row): where the present relation shows that row, it goes."""
-        groups: dict[str, list[tuple[str, int]]] = defaultdict(list)
-        for relation, edge, row in rows:
-            groups[relation].append((edge, row))
-        for relation, found in sorted(groups.items()):
-            await self._each(
-                f"MATCH ()-[h:{self.layout.relation(relation)} {{edge: r[0]}}]->() "
-                f"{using('h', self.layout.relation(relation), 'edge')} WHERE h._row = r[1] DELETE h",
-                sorted(found),
-            )
-
-    async def _boundaries(self, rows: Iterable[VersionRow | EdgeRow]) -> None:
-        """Note where the rows' valid intervals begin and end: before the pivot as a bound, after it as a node."""
-        ticks = self.ticks
-        ahead: set[tuple[int, str, str]] = set()
-        for row in rows:
-            if row.system_to != OPEN or row.level_from:
-                continue
-            for instant in (row.valid_from, row.valid_to):
-                if instant in {MIN, OPEN}:
-                    continue
-                if instant <= ticks.pivot:
-                    ticks.held_from = max(ticks.held_from, instant)
-                else:
-                    ticks.held_to = min(ticks.held_to, instant)
-                    relation = getattr(row, "relation", "")
-                    ahead.add((instant, relation, row.edge if relation else row.entity))  # type: ignore[union-attr]
-        await self._each(
-            f"CREATE (:`{names.BOUNDARY}` {{at: r[0], relation: r[1], id: r[2]}})", [list(one) for one in sorted(ahead)]
-        )
-
-    async def advance(self, pivot: int) -> None:
-        """Move the pivot forward and copy the present anew where something begins or ends on the way."""
-        ticks = self.ticks
-        ticks.pivot = max(ticks.pivot, pivot)
-        if ticks.pivot < ticks.held_to:
-            return
-        due = await self.work.rows(
-            f"MATCH (b:`{names.BOUNDARY}`) {using('b', names.BOUNDARY, 'at')} WHERE b.at <= $pivot "
-            "WITH b.at AS at, b.relation AS relation, b.id AS id, b "
-            "DELETE b RETURN at, relation, id",
-            pivot=ticks.pivot,
-        )
-        ticks.held_from = max([ticks.held_from, *(at for at, _, _ in due)])
-        found = await self.work.rows(
-            f"MATCH (b:`{names.BOUNDARY}`) {using('b', names.BOUNDARY, 'at')} WHERE b.at > $at "
-            "RETURN b.at AS at ORDER BY at LIMIT 1",
-            at=ticks.pivot,
-        )
-        ticks.held_to = found[0][0] if found else OPEN
-        await self.refresh_entities(sorted({id_ for _, relation, id_ in due if not relation}))
-        edges: dict[str, set[str]] = defaultdict(set)
-        for _, relation, edge in due:
-            if relation:
-                edges[relation].add(edge)
-        for relation, wanted in sorted(edges.items()):
-            await self.refresh_relations(relation, sorted(wanted))
-
-    async def refresh_entities(self, ids: Sequence[str]) -> None:
-        """Copy the present of these entities anew from their states."""
-        for some in batches(ids, BATCH):
-            found = await self.work.rows(
-                f"UNWIND $ids AS id MATCH (e:`{names.ENTITY}` {{id: id}}) {using('e', names.ENTITY, 'id')} "
-                f"OPTIONAL MATCH (e)-[:`{names.HAS_STATE}`]->(s) "
-                "WHERE s.systemTo IS NULL AND coalesce(s._levelFrom, 0) = 0 "
-                "AND s.validFrom <= $pivot AND s.validTo > $pivot "
-                "RETURN id, e.class, e._row, s.class, s._row, elementId(s)",
-                ids=some, pivot=self.ticks.pivot,
-            )  # fmt: skip
-            changed = [one for one in found if one[2] != one[4]]
-            await self.leave_entities([(cls, id_, row) for id_, cls, row, *_ in changed if cls is not None])
-            groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
-            for id_, _, _, cls, row, state in changed:
-                if row is not None:
-                    groups[cls].append((id_, state))
-            for cls, rows in sorted(groups.items()):
-                await self._each(
-                    f"MATCH (e:`{names.ENTITY}` {{id: r[0]}}) MATCH (s) WHERE elementId(s) = r[1] "
-                    f"SET e = properties(s), e._levelTo = null, e{self.layout.labels(cls)}",
-                    rows,
-                )
-
-    async def refresh_relations(self, relation: str, edges: Sequence[str]) -> None:
-        """The same for relations of one type."""
-        held, all_ = self.layout.relation(relation), self.layout.state_relation(relation)
-        await self._each(f"MATCH ()-[h:{held} {{edge: r}}]->() {using('h', held, 'edge')} DELETE h", edges)
-        await self._each(
-            f"MATCH (a)-[s:{all_} {{edge: r}}]->(b) {using('s', all_, 'edge')} "
-            "WHERE s.systemTo IS NULL AND coalesce(s._levelFrom, 0) = 0 "
-            f"AND s.validFrom <= $pivot AND s.validTo > $pivot CREATE (a)-[h:{held}]->(b) "
-            "SET h = properties(s), h._levelTo = null",
-            edges, pivot=self.ticks.pivot,
-        )  # fmt: skip
+def _instants(row: VersionRow | EdgeRow) -> tuple[int, ...]:
+    """System instants at which the row was opened and closed."""
+    return (row.system_from,) if row.system_to == OPEN else (row.system_from, row.system_to)

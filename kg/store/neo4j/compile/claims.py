@@ -19,8 +19,8 @@ from kg.store.memory import TableRows
 from kg.store.neo4j.compile.context import Made, instants, mentions
 from kg.store.neo4j.compile.expressions import merged_from
 from kg.store.neo4j.compile.sources import entity_of, version
-from kg.store.neo4j.layout import CLAIM, RECORD
-from kg.store.neo4j.values import claim_row, version_of
+from kg.store.neo4j.layout import CLAIM, CLAIM_ROW, ENTITY, RECORD, RECORD_FROM, RECORD_KEY, STATE
+from kg.store.neo4j.values import claim_on, claim_row, version_of
 from kg.store.tables import Tables
 
 if TYPE_CHECKING:
@@ -50,10 +50,20 @@ def _made(c: Compiler, action: a.Select | a.Aggregate, outer: Row | None, at: At
         raise QueryError("Nothing is selected below claims", field="claims", remedy="Select it beside them.")
     r, m = c.names.fresh("r"), c.names.fresh("m")
     known = " AND ".join(at.identity(r))
+    system = at.system if isinstance(at.system, str) else at.latest
     said = " AND ".join([*at.times_hold(m), f"{m}.level <= {at.level}"])
+    there = " AND ".join([f"{m}.{CLAIM_ROW} IS NOT NULL", *at.times_hold(m)])
+    v, key = outer.alias, c.names.fresh("x")
+    on = "".join(
+        f"UNION ALL MATCH ({m}:`{label}` {{{RECORD_KEY}: {key}}}) WHERE {there} RETURN {m}{{.*}} AS said "
+        for label in (ENTITY, STATE)
+    )
     claims = (
-        f"COLLECT {{ MATCH ({r}:`{RECORD}` {{entity: {outer.alias}.id}}) WHERE {known} "
-        f"MATCH ({m}:`{CLAIM}` {{record: {r}.record}}) WHERE {said} RETURN {m}{{.*}} }}"
+        f"COLLECT {{ CALL ({v}) {{ MATCH ({r}:`{RECORD}` {{entity: {v}.id}}) WHERE {known} RETURN {r}.record AS {key} "
+        f"UNION MATCH ({r}:`{ENTITY}` {{id: {v}.id}}) WHERE {r}.{RECORD_FROM} <= {system} "
+        f"RETURN {r}.{RECORD_KEY} AS {key} }} "
+        f"CALL ({key}) {{ MATCH ({m}:`{CLAIM}` {{record: {key}}}) WHERE {said} RETURN {m}{{.*}} AS said {on}}} "
+        "RETURN said }"
     )
     resolved = "[]" if at.ranged else _resolved(c, outer, at)
     text = f"[{outer.alias}{{.*}}, {merged_from(c, outer)}, {claims}, {resolved}]"
@@ -61,7 +71,7 @@ def _made(c: Compiler, action: a.Select | a.Aggregate, outer: Row | None, at: At
 
     def read(found: Any, answering: Answering) -> Any:
         plain, merged, claims_, versions = found
-        held = _Claims(schema, version_of(plain), merged, _read(claims_, claim_row), _read(versions, version_of))
+        held = _Claims(schema, version_of(plain), merged, _read(claims_, _claim), _read(versions, version_of))
         constants = answering.constants
         filled_action = filled(action, constants)
         interpreter = Interpreter(schema, _NO_ROWS, answering.codec, 0)
@@ -81,6 +91,10 @@ def _resolved(c: Compiler, outer: Row, at: At) -> str:
     n = c.names.fresh("n")
     held = version(c, n, ROOT_CLASS, at)
     return f"COLLECT {{ {before}WITH {node} AS {n} {held.text()} RETURN {held.row.alias}{{.*}} }}"
+
+
+def _claim(n: Any) -> ClaimRow:
+    return claim_on(n) if CLAIM_ROW in n else claim_row(n)
 
 
 def _read(found: Sequence[Any], one: Any) -> list[Any]:

@@ -47,6 +47,9 @@ class Made:
     ahead: tuple[tuple[str, str], ...] = ()
 
 
+PART = "_part"
+"""The nodes of entities that a part of a stream is of."""
+
 _AGGREGATES = re.compile(r"\b(count|collect|sum|min|max)\(")
 
 

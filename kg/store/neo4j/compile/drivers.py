@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kg.query import algebra as a
@@ -22,7 +23,7 @@ from kg.store.neo4j.compile.sources import related, relation_of, source
 from kg.store.neo4j.layout import ENTITY, box, point, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kg.store.lift import Hole
     from kg.store.neo4j.compile.context import At
@@ -77,25 +78,52 @@ def _started(c: Compiler, cls: str, item: a.Predicate, items: list[a.Predicate],
     return None
 
 
-def _extent(c: Compiler, cls: str, v: str, labels: set[str], at: At) -> From:
-    """All rows of the class, with further labels for the sake of their indexes."""
-    own = c.layout.label(cls) if at.present else c.layout.state_label(cls)
-    pattern = ":".join([own, *sorted(labels - {own})])
-    row = Row(v, v if at.present else "", c.concrete(cls), at)
-    return From(f"MATCH ({v}:{pattern})", [] if at.present else at.holds(v), row)
+def _patterns(c: Compiler, cls: str, v: str, at: At, indexed: Callable[[bool], set[str]]) -> list[str]:
+    """MATCHes that together give all rows of the class: of the present, or of it and of what lies beside it.
+
+    `indexed`: further labels for the sake of their indexes, of the present (False) or of what lies beside (True).
+    """
+    out = []
+    for state in (False,) if at.present else (False, True):
+        own = c.layout.state_label(cls) if state else c.layout.label(cls)
+        out.append(f"MATCH ({v}:{'&'.join([own, *sorted(indexed(state) - {own})])})")
+    return out
+
+
+def _row(c: Compiler, cls: str, v: str, at: At) -> Row:
+    return Row(v, v if at.present else "", c.concrete(cls), at)
+
+
+def _holds(at: At, v: str) -> list[str]:
+    return [] if at.present else at.holds(v)
 
 
 def _sought(c: Compiler, cls: str, items: list[a.Predicate], at: At) -> From:
     """By the index of a property where a condition has one."""
-    labels: set[str] = set()
+    sought: list[tuple[a.Cmp, str]] = []
+    named = False
     for item in items:
         if isinstance(item, a.Cmp) and item.op in _SOUGHT and isinstance(item.right, a.Const):
             if isinstance(item.left, a.Prop):
-                label = c.layout.seek_label(cls, item.left.name, state=not at.present)
-                labels |= {label} if label else set()
+                if c.layout.seek_label(cls, item.left.name) is not None:
+                    sought.append((item, item.left.name))
             elif item.left == a.Meta(a.MetaName.ID) and item.op in (Comparison.EQ, Comparison.IN) and at.present:
-                labels.add(quoted(ENTITY))
-    return _extent(c, cls, c.names.fresh("n"), labels, at)
+                named = True
+
+    def indexed(state: bool) -> set[str]:
+        labels = {c.layout.seek_label(cls, name, state=state) for _, name in sought}
+        return {label for label in labels if label} | ({quoted(ENTITY)} if named else set())
+
+    v = c.names.fresh("n")
+    row = _row(c, cls, v, at)
+    if at.present:
+        (text,) = _patterns(c, cls, v, at, indexed)
+        return From(text, [], row)
+    if not sought:
+        return From(f"MATCH ({v}:{c.layout.row_labels(cls)})", at.holds(v), row)
+    tests = " AND ".join([*(predicate(c, item, row) for item, _ in sought), *at.holds(v)])
+    either = " UNION ALL ".join(f"{text} WHERE {tests} RETURN {v}" for text in _patterns(c, cls, v, at, indexed))
+    return From(f"CALL () {{ {either} }} WITH {v}", [], row)
 
 
 # ---------------------------------------------------------------- relations
@@ -132,11 +160,11 @@ def _from_the_far_end(c: Compiler, cls: str, step: a.Step, inner: a.Predicate, r
 def _placed(c: Compiler, cls: str, p: a.Near | a.Spatial, items: list[a.Predicate], at: At) -> From | None:
     """By the index of points, and beside it that of boxes, for places that are no points."""
     row = Row("", "", c.concrete(cls), at)
-    label = c.layout.place_label(cls, p.prop, state=not at.present)
-    if label is None or not has_point(c, a.Prop(p.prop), row) or (isinstance(p, a.Spatial) and p.op == "bbox"):
+    if not _place_labels(c, cls, p.prop, False) or not has_point(c, a.Prop(p.prop), row):
+        return None
+    if isinstance(p, a.Spatial) and p.op == "bbox":
         return None
     v = c.names.fresh("n")
-    found = _extent(c, cls, v, {label}, at)
     there, boxed = f"{v}.{quoted(point(p.prop))}", tuple(f"{v}.{quoted(side)}" for side in box(p.prop))
     if isinstance(p, a.Near):
         lon, lat, metres = _holes(p.lon, p.lat, p.metres)
@@ -145,16 +173,27 @@ def _placed(c: Compiler, cls: str, p: a.Near | a.Spatial, items: list[a.Predicat
     else:
         (query,) = _holes(p.geometry)
         points, boxes = candidates_inside(there, c.params.add(query, by=around)), _meets(c, query, boxed)
-    base = found.clauses
-    tests = " AND ".join(["", *found.where]) if found.where else ""
-    either = f"{base} WHERE {points}{tests} RETURN {v} UNION ALL {base} WHERE {boxes}{tests} RETURN {v}"
+    tests = "".join(f" AND {test}" for test in _holds(at, v))
+    either = " UNION ALL ".join(
+        f"{base} WHERE {candidates}{tests} RETURN {v}"
+        for base in _patterns(c, cls, v, at, partial(_place_labels, c, cls, p.prop))
+        for candidates in (points, boxes)
+    )
+    found = From(f"CALL () {{ {either} }} WITH {v}", [], _row(c, cls, v, at))
     where = [
         near(c, item, found.row, reached=True)
         if item is p and isinstance(item, a.Near)
         else predicate(c, item, found.row)
         for item in items
     ]
-    return From(f"CALL () {{ {either} }} WITH {v}", where, found.row)
+    found.where += where
+    return found
+
+
+def _place_labels(c: Compiler, cls: str, name: str, state: bool) -> set[str]:
+    """The label with the index of a geometry, if there is one."""
+    label = c.layout.place_label(cls, name, state=state)
+    return {label} if label else set()
 
 
 _RADII_M = tuple(100.0 * 4**k for k in range(9))
@@ -163,13 +202,12 @@ _RADII_M = tuple(100.0 * 4**k for k in range(9))
 
 @dataclass(frozen=True, slots=True)
 class _Nearest:
-    """The first few rows of a class by distance from a point, in an order of the property `name`, whose index has the
-    label. `within`: the condition, if any, that they lie within a radius of a point, not necessarily the same."""
+    """The first few rows of a class by distance from a point, in an order of the property `name`, which has an index.
+    `within`: the condition, if any, that they lie within a radius of a point, not necessarily the same."""
 
     name: str
     lon: Hole
     lat: Hole
-    label: str
     within: a.Near | None
 
 
@@ -180,32 +218,34 @@ def _nearest(c: Compiler, cls: str, items: list[a.Predicate], s: a.Select, at: A
     if target is None:
         return None
     v, r = c.names.fresh("n"), c.names.fresh("r")
-    found = _extent(c, cls, v, {target.label}, at)
+    row = _row(c, cls, v, at)
+    bases = _patterns(c, cls, v, at, partial(_place_labels, c, cls, target.name))
     there = f"{v}.{quoted(point(target.name))}"
     away = f"point.distance({there}, {here(c, target.lon, target.lat)})"
-    tests = [*found.where, *(predicate(c, item, found.row) for item in items if item is not target.within)]
+    tests = [*_holds(at, v), *(predicate(c, item, row) for item in items if item is not target.within)]
     first: Any = s.page.first
     enough = c.params.add(first, by=_and_one)
+    only = ""
     if target.within is None:
-        radius = _least_radius(c, found, away, tests, enough)
-        boxes = f"{_only_where(f'{r} IS NOT NULL', c)} {found.clauses} WHERE "
-        boxes += " AND ".join([f"{v}.{quoted(box(target.name)[0])} IS NOT NULL", *tests])
+        radius = _least_radius(c, bases, away, tests, enough)
+        only = f"{_only_where(f'{r} IS NOT NULL', c)} "
+        boxes = " AND ".join([f"{v}.{quoted(box(target.name)[0])} IS NOT NULL", *tests])
         too_few = " AND ".join(tests)
     else:
         circle = _holes(target.within.lon, target.within.lat, target.within.metres)
         sides = tuple(f"{v}.{quoted(side)}" for side in box(target.name))
-        radius = _last_distance(c, found, away, [sure_test(c, there, *circle), *tests], enough)
-        tests.append(near(c, target.within, found.row, reached=True))
-        boxes = f"{found.clauses} WHERE {' AND '.join([near_box(c, sides, *circle), *tests])}"
+        radius = _last_distance(c, bases, away, [sure_test(c, there, *circle), *tests], enough)
+        tests.append(near(c, target.within, row, reached=True))
+        boxes = " AND ".join([near_box(c, sides, *circle), *tests])
         too_few = " AND ".join([reach_test(c, there, *circle), *tests])
     # A little wider: distances are compared in whole millimetres.
     inside = " AND ".join([f"{away} <= {r} * 1.000001 + 1.0", *tests])
-    everything = f"{found.clauses} WHERE {too_few}" if too_few else found.clauses
-    either = (
-        f"{found.clauses} WHERE {inside} RETURN {v} UNION ALL {boxes} RETURN {v} "
-        f"UNION ALL {_only_where(f'{r} IS NULL', c)} {everything} RETURN {v}"
-    )
-    return From(f"CALL () {{ RETURN {radius} AS {r} }} CALL ({r}) {{ {either} }} WITH {v}", [], found.row)
+    parts = [f"{base} WHERE {inside} RETURN {v}" for base in bases]
+    parts += [f"{only}{base} WHERE {boxes} RETURN {v}" for base in bases]
+    none = _only_where(f"{r} IS NULL", c)
+    parts += [f"{none} {base}{f' WHERE {too_few}' if too_few else ''} RETURN {v}" for base in bases]
+    either = " UNION ALL ".join(parts)
+    return From(f"CALL () {{ RETURN {radius} AS {r} }} CALL ({r}) {{ {either} }} WITH {v}", [], row)
 
 
 def _only_where(test: str, c: Compiler) -> str:
@@ -213,24 +253,28 @@ def _only_where(test: str, c: Compiler) -> str:
     return f"UNWIND CASE WHEN {test} THEN [0] ELSE [] END AS {c.names.fresh('x')}"
 
 
-def _least_radius(c: Compiler, found: From, away: str, tests: list[str], enough: str) -> str:
+def _least_radius(c: Compiler, bases: list[str], away: str, tests: list[str], enough: str) -> str:
     """The least of some radii that holds enough points; null where none does."""
     x = c.names.fresh("x")
     tests = [f"{away} <= {x}", *tests]
+    counted = " + ".join(
+        f"COUNT {{ {base} WHERE {' AND '.join(tests)} RETURN 1 AS one LIMIT {enough} }}" for base in bases
+    )
     return (
         f"COLLECT {{ UNWIND [{', '.join(map(str, _RADII_M))}] AS {x} WITH {x} "
-        f"WHERE COUNT {{ {found.clauses} WHERE {' AND '.join(tests)} RETURN 1 AS one LIMIT {enough} }} >= {enough} "
-        f"RETURN {x} LIMIT 1 }}[0]"
+        f"WHERE {counted} >= {enough} RETURN {x} LIMIT 1 }}[0]"
     )
 
 
-def _last_distance(c: Compiler, found: From, away: str, tests: list[str], enough: str) -> str:
+def _last_distance(c: Compiler, bases: list[str], away: str, tests: list[str], enough: str) -> str:
     """The distance of the last of enough points; null where there are fewer."""
     x = c.names.fresh("x")
-    return (
-        f"COLLECT {{ {found.clauses} WHERE {' AND '.join(tests)} "
-        f"WITH {away} AS {x} ORDER BY {x} LIMIT {enough} RETURN {x} }}[{enough} - 1]"
-    )
+    ways = [f"{base} WHERE {' AND '.join(tests)}" for base in bases]
+    if len(ways) == 1:
+        found = f"{ways[0]} WITH {away} AS {x}"
+    else:
+        found = f"CALL () {{ {' UNION ALL '.join(f'{way} RETURN {away} AS {x}' for way in ways)} }} WITH {x}"
+    return f"COLLECT {{ {found} ORDER BY {x} LIMIT {enough} RETURN {x} }}[{enough} - 1]"
 
 
 def _and_one(first: int) -> int:
@@ -248,16 +292,15 @@ def _by_distance(c: Compiler, cls: str, items: list[a.Predicate], s: a.Select, a
         return None
     name = expr.args[0].name
     lon, lat = _holes(*(getattr(arg, "value", None) for arg in expr.args[1:]))
-    label = c.layout.place_label(cls, name, state=not at.present)
-    if label is None or not has_point(c, expr.args[0], Row("", "", c.concrete(cls), at)):
+    if not _place_labels(c, cls, name, False) or not has_point(c, expr.args[0], Row("", "", c.concrete(cls), at)):
         return None
     placed = [item for item in items if isinstance(item, a.Near | a.Spatial)]
     if not placed:
-        return _Nearest(name, lon, lat, label, None)
+        return _Nearest(name, lon, lat, None)
     within = placed[0]
     if len(placed) > 1 or not isinstance(within, a.Near) or within.prop != name:
         return None
-    return _Nearest(name, lon, lat, label, within)
+    return _Nearest(name, lon, lat, within)
 
 
 def _meets(c: Compiler, query: Any, sides: tuple[str, ...]) -> str:

@@ -15,12 +15,12 @@ from kg.schema.types import Datatype
 from kg.store.lift import Hole
 from kg.store.neo4j.compile import calculations
 from kg.store.neo4j.compile.context import NOTHING, Ex, Made, as_it_is, edge_property, kinds_of, of_classes
-from kg.store.neo4j.layout import RECORD
+from kg.store.neo4j.layout import ENTITY, RECORD, RECORD_FROM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kg.store.neo4j.compile.context import Answering, Reader, Row
+    from kg.store.neo4j.compile.context import Answering, At, Reader, Row
     from kg.store.neo4j.compile.plan import Compiler
 
 _KINDS = {"str": Datatype.STRING, "int": Datatype.LONG, "float": Datatype.DOUBLE, "bool": Datatype.BOOLEAN}
@@ -162,13 +162,23 @@ def _raw(c: Compiler, row: Row, without: tuple[str, ...]) -> Ex:
     return Ex(f"[{row.alias}.class, {values}]", Datatype.JSON, json=read)
 
 
+def has_records(c: Compiler, at: At, key: str) -> str:
+    """Test: some record is at the entity of the id `key`, a variable or property."""
+    o, e = c.names.fresh("r"), c.names.fresh("n")
+    own = " AND ".join(at.identity(o))
+    system = at.system if isinstance(at.system, str) else at.latest
+    return (
+        f"(EXISTS {{ MATCH ({o}:`{RECORD}` {{entity: {key}}}) WHERE {own} }} "
+        f"OR EXISTS {{ MATCH ({e}:`{ENTITY}` {{id: {key}}}) WHERE {e}.{RECORD_FROM} <= {system} }})"
+    )
+
+
 def merged_from(c: Compiler, row: Row) -> str:
-    r, o = c.names.fresh("r"), c.names.fresh("r")
+    r = c.names.fresh("r")
     here = " AND ".join([f"{r}.home IS NOT NULL", *row.at.identity(r)])
-    still = " AND ".join(row.at.identity(o))
     return (
         f"COLLECT {{ MATCH ({r}:`{RECORD}` {{entity: {row.alias}.id}}) WHERE {here} "
-        f"AND NOT EXISTS {{ MATCH ({o}:`{RECORD}` {{entity: {r}.home}}) WHERE {still} }} "
+        f"AND NOT {has_records(c, row.at, f'{r}.home')} "
         f"WITH DISTINCT {r}.home AS home ORDER BY home RETURN home }}"
     )
 

@@ -16,7 +16,7 @@ from kg.store.neo4j.compile.drivers import drive
 from kg.store.neo4j.compile.expressions import expression
 from kg.store.neo4j.compile.predicates import ordered
 from kg.store.neo4j.compile.shapes import columns, each, edge_obj, fixed, obj
-from kg.store.neo4j.compile.sources import key_text, listed
+from kg.store.neo4j.compile.sources import key_text, listed, part
 from kg.store.neo4j.compile.texts import corrected, detours, sort_key
 from kg.store.neo4j.layout import ENTITY, point, quoted
 
@@ -72,12 +72,12 @@ def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
 
 
 def rows(c: Compiler, s: a.Select, shape: a.Rows, at: At) -> Made:
-    """The statement behind a list, a row each."""
-    found = drive(c, s.source, s.where, None, c.times.inner(at, s.time), s)
-    sorts = [_sort(c, order, found.row) for order in s.order]
-    ties = _tie_keys(c, s, found.row)
+    """A list of the rows of the entities in PART, in no order, as `rows`."""
+    found = part(c, s.source, c.times.inner(at, s.time))
+    if s.where is not None:
+        found.where.append(c.predicate(s.where, found.row))
     made = obj(c, shape.obj, found.row)
-    return Made(f"{_picked(c, s, found, sorts, ties)} {returned(made)} AS answer", made.read)
+    return Made(f"{found.text()} {returned(made, f'collect({made.text}) AS rows')}", made.read)
 
 
 def _at_most_one(first: int) -> int:
@@ -181,7 +181,7 @@ def _by_id(c: Compiler, s: a.Select, found: From, sorts: Sequence[Sort]) -> From
         return found
     after: Any = s.page.after
     test = f"{row.alias}.id IS NOT NULL" if after is None else f"{row.alias}.id > {c.params.add(after.id)}"
-    return From(f"MATCH ({row.alias}:`{ENTITY}`:{c.layout.label(s.source.cls)})", [*found.where, test], row)
+    return From(f"MATCH ({row.alias}:`{ENTITY}`&{c.layout.label(s.source.cls)})", [*found.where, test], row)
 
 
 def _keys(sorts: Sequence[Sort], ties: Sequence[Sort]) -> str:

@@ -22,11 +22,11 @@ from kg.store.neo4j.compile import pages
 from kg.store.neo4j.compile import search as searches
 from kg.store.neo4j.compile.aggregate import aggregate
 from kg.store.neo4j.compile.calculations import has_point
-from kg.store.neo4j.compile.context import Answering, At, Names, Params, Times, kinds_of
+from kg.store.neo4j.compile.context import PART, Answering, At, Names, Params, Times, kinds_of
 from kg.store.neo4j.compile.predicates import predicate
 from kg.store.neo4j.compile.shapes import fixed
 from kg.store.neo4j.gate import Before, Statement
-from kg.store.neo4j.layout import box, quoted
+from kg.store.neo4j.layout import ENTITY, box, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -123,14 +123,20 @@ class Compiler:
 
         return Plan(text, self.params, read, self.present, tuple(self.before.values()))
 
-    def compile_rows(self) -> Plan:
-        """For a query of one root that lists rows: a row of the result for each, with the column `answer`."""
+    def compile_part(self) -> Plan:
+        """For a query of one root that lists rows: of the first $entities entities behind the id $after, [the last
+        one's id or null, rows]."""
         at = self.times.inner(self.times.root, self.query.time)
         action = self.query.roots[0].action
         if len(self.query.roots) != 1 or not isinstance(action, a.Select) or not isinstance(action.shape, a.Rows):
             raise QueryError("Only a list of rows is streamed", remedy="Ask for one root with Rows.")
         made = pages.rows(self, action, action.shape, at)
-        return Plan(made.text, self.params, made.read, self.present, tuple(self.before.values()))
+        text = (
+            f"MATCH (_n:`{ENTITY}`) WHERE _n.id > $after WITH _n ORDER BY _n.id LIMIT $entities "
+            f"WITH collect(_n) AS {PART} CALL ({PART}) {{ {made.text} }} "
+            f"RETURN [{PART}[-1].id, rows] AS answer"
+        )
+        return Plan(text, self.params, made.read, self.present, tuple(self.before.values()))
 
     def _root(self, action: a.Select | a.Aggregate | a.Fixed, at: At) -> Made:
         match action:
@@ -208,15 +214,16 @@ class Compiler:
         """A statement that lists the geometries."""
         if isinstance(place, a.Edge):
             assert row.relation is not None
-            kind = self.layout.relation if row.at.present else self.layout.state_relation
+            kind = self.layout.relation if row.at.present else self.layout.row_relations
             pattern = f"()-[v:{kind(row.relation.name)}]->()"
         else:
             assert isinstance(place, a.Prop)
-            label = self.layout.label if row.at.present else self.layout.state_label
             classes = self._places(row, place.name)
-            labels = {self.layout.place_label(cls, place.name, state=not row.at.present) for cls in classes}
-            if None in labels:
-                labels = {label(cls) for cls in classes}
+            labels: set[str | None] = set()
+            for state in (False,) if row.at.present else (False, True):
+                found = {self.layout.place_label(cls, place.name, state=state) for cls in classes}
+                label = self.layout.state_label if state else self.layout.label
+                labels |= {label(cls) for cls in classes} if None in found else found
             pattern = f"(v:{'|'.join(sorted(map(str, labels)))})"
         value = f"v.{self.layout.key(place.name)}"
         tests = [f"{value} IS NOT NULL"]

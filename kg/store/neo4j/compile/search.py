@@ -9,7 +9,7 @@ from kg.query import text as texts
 from kg.query.text import query_tokens
 from kg.schema.types import Datatype
 from kg.store.neo4j.compile.context import From, Row
-from kg.store.neo4j.layout import ENTITY, HAS_STATE, STATE, STATE_WORDS_INDEX, WORDS_INDEX
+from kg.store.neo4j.layout import ENTITY, HAS_STATE, STATE_WORDS_INDEX, WORDS_INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,8 @@ def lucene(query: str) -> str:
 def match(c: Compiler, s: a.Match, at: At) -> From:
     hole: Any = s.text
     classes = c.concrete(s.cls)
-    label = c.layout.label(s.cls) if at.present else c.layout.state_label(s.cls)
-    key = "v.id" if at.present else "v._row"
+    label = c.layout.label(s.cls) if at.present else c.layout.row_labels(s.cls)
+    key = "v.id" if at.present else "[v.id, v._row]"
     searched = {
         cls: [
             p.name
@@ -49,8 +49,11 @@ def match(c: Compiler, s: a.Match, at: At) -> From:
     if hole.kind == "scan":
         start = f"MATCH (v:{label})"
     else:
-        index = WORDS_INDEX if at.present else STATE_WORDS_INDEX
-        start = f"CALL db.index.fulltext.queryNodes('{index}', {c.params.add(hole, by=lucene)}) YIELD node AS v"
+        indexes = f"'{WORDS_INDEX}'" if at.present else f"'{WORDS_INDEX}', '{STATE_WORDS_INDEX}'"
+        start = (
+            f"UNWIND [{indexes}] AS index "
+            f"CALL db.index.fulltext.queryNodes(index, {c.params.add(hole, by=lucene)}) YIELD node AS v"
+        )
         holds = [f"v:{label}", *holds]
     where = f" WHERE {' AND '.join(holds)}" if holds else ""
     text = f"{start}{where} RETURN collect([{key}, v.class, [{values}]]) AS answer"
@@ -72,11 +75,11 @@ def match(c: Compiler, s: a.Match, at: At) -> From:
     begin = f"UNWIND {hits} AS {x} WITH {x}, {x}[1] AS {r} "
     if at.present:
         row = Row(n, n, classes, at, rank=r)
-        return From(f"{begin}MATCH ({n}:`{ENTITY}`:{label} {{id: {x}[0]}})", [], row)
+        return From(f"{begin}MATCH ({n}:`{ENTITY}`&{label} {{id: {x}[0]}})", [], row)
     v = c.names.fresh("v")
     row = Row(v, n, classes, at, rank=r)
-    text = f"{begin}MATCH ({v}:`{STATE}` {{_row: {x}[0]}}) MATCH ({n})-[:`{HAS_STATE}`]->({v})"
-    return From(text, [f"{v}:{label}", *at.holds(v)], row)
+    text = f"{begin}MATCH ({n}:`{ENTITY}` {{id: {x}[0][0]}}) MATCH ({n})-[:`{HAS_STATE}`*0..1]->({v})"
+    return From(text, [f"{v}._row = {x}[0][1]", f"({v}:{label})", *at.holds(v)], row)
 
 
 def _each(value: Any) -> list[str]:

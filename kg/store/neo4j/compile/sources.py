@@ -1,6 +1,6 @@
 """Sources → MATCH clauses and conditions.
 
-In the present a row's version is its entity's node; in the append-only layer it is a state behind that node. Each
+In the present a row's version is its entity's node; at other instants it is that or a state behind that node. Each
 relation and each state has a MATCH of its own, since one MATCH passes no relation twice, not even for a self-relation.
 """
 
@@ -14,8 +14,9 @@ from kg.errors import QueryError
 from kg.query import algebra as a
 from kg.schema.types import ROOT_CLASS
 from kg.store.neo4j.compile import walks
-from kg.store.neo4j.compile.context import From, Row
-from kg.store.neo4j.layout import ENTITY, HAS_STATE, IDENTIFIER, RECORD, STATE
+from kg.store.neo4j.compile.context import PART, From, Row
+from kg.store.neo4j.compile.expressions import has_records
+from kg.store.neo4j.layout import ENTITY, HAS_STATE, IDENTIFIER, RECORD
 
 if TYPE_CHECKING:
     from kg.schema.types import Relation
@@ -62,7 +63,7 @@ def entity_of(c: Compiler, row: Row) -> tuple[str, str]:
     if row.node:
         return "", row.node
     n = c.names.fresh("n")
-    return f"MATCH ({row.alias})<-[:`{HAS_STATE}`]-({n}) ", n
+    return f"MATCH ({row.alias})<-[:`{HAS_STATE}`*0..1]-({n}:`{ENTITY}`) ", n
 
 
 def version(c: Compiler, node: str, cls: str, at: At, *, bound: bool = True) -> From:
@@ -73,7 +74,7 @@ def version(c: Compiler, node: str, cls: str, at: At, *, bound: bool = True) -> 
             return From(f"MATCH ({node})", [f"{node}:{c.layout.label(cls)}"], Row(node, node, classes, at))
         return From(f"MATCH ({node}:{c.layout.label(cls)})", [], Row(node, node, classes, at))
     v = c.names.fresh("v")
-    text = f"MATCH ({node})-[:`{HAS_STATE}`]->({v}:{c.layout.state_label(cls)})"
+    text = f"MATCH ({node})-[:`{HAS_STATE}`*0..1]->({v}:{c.layout.row_labels(cls)})"
     return From(text, at.holds(v), Row(v, node, classes, at))
 
 
@@ -81,7 +82,20 @@ def extent(c: Compiler, cls: str, at: At) -> From:
     v = c.names.fresh("v")
     if at.present:
         return version(c, v, cls, at, bound=False)
-    return From(f"MATCH ({v}:{c.layout.state_label(cls)})", at.holds(v), Row(v, "", c.concrete(cls), at))
+    return From(f"MATCH ({v}:{c.layout.row_labels(cls)})", at.holds(v), Row(v, "", c.concrete(cls), at))
+
+
+def part(c: Compiler, s: a.Source, at: At) -> From:
+    """Rows of an extent, or relations of a type, of the entities in PART."""
+    n = c.names.fresh("n")
+    if isinstance(s, a.Extent):
+        found = version(c, n, s.cls, at)
+    elif isinstance(s, a.Edges):
+        found = edges(c, s, at, start=n)
+    else:
+        raise QueryError("Only all of a class or relation are streamed", remedy="Ask for an extent.")
+    found.clauses = f"UNWIND {PART} AS {n} {found.clauses}"
+    return found
 
 
 # ---------------------------------------------------------------- by id and by identifier
@@ -91,12 +105,12 @@ def survivor(c: Compiler, at: At, key: str) -> str:
     """The entity that answers for the id `key`, a variable or property: itself, or the survivor of its merge."""
     if not c.moved:
         return key
-    m, o, r = (c.names.fresh("r") for _ in range(3))
-    own, moved = " AND ".join(at.identity(o)), " AND ".join(at.identity(r))
+    m, r = c.names.fresh("r"), c.names.fresh("r")
+    moved = " AND ".join(at.identity(r))
     # Most ids never moved: one look into a small index settles that.
     return (
         f"CASE WHEN NOT EXISTS {{ MATCH ({m}:`{RECORD}` {{home: {key}}}) }} THEN {key} "
-        f"WHEN EXISTS {{ MATCH ({o}:`{RECORD}` {{entity: {key}}}) WHERE {own} }} THEN {key} "
+        f"WHEN {has_records(c, at, key)} THEN {key} "
         f"ELSE coalesce(COLLECT {{ MATCH ({r}:`{RECORD}` {{home: {key}}}) WHERE {moved} "
         f"WITH {r}.entity AS entity ORDER BY entity LIMIT 1 RETURN entity }}[0], {key}) END"
     )
@@ -141,7 +155,7 @@ def listed(c: Compiler, s: a.Ids | a.Keys, at: At, *, aligned: bool = False) -> 
     else:
         first = f"UNWIND {asked} AS {x} WITH {f'{x}, ' if aligned else 'DISTINCT '}{answering} AS {i} "
     if at.present:
-        text = f"MATCH ({n}:`{ENTITY}`:{c.layout.label(s.cls)} {{id: {i}}})"
+        text = f"MATCH ({n}:`{ENTITY}`&{c.layout.label(s.cls)} {{id: {i}}})"
         return From(first + text, [], Row(n, n, c.concrete(s.cls), at)), x
     found = version(c, n, s.cls, at)
     found.clauses = f"{first}MATCH ({n}:`{ENTITY}` {{id: {i}}}) {found.clauses}"
@@ -153,7 +167,7 @@ def listed(c: Compiler, s: a.Ids | a.Keys, at: At, *, aligned: bool = False) -> 
 
 def related(c: Compiler, relation: str, e: str, near: str, far: str, *, out: bool, at: At) -> str:
     """A MATCH from one entity's node along a relation that holds."""
-    kind = c.layout.relation(relation) if at.present else c.layout.state_relation(relation)
+    kind = c.layout.relation(relation) if at.present else c.layout.row_relations(relation)
     left, right = ("-", "->") if out else ("<-", "-")
     text = f"MATCH ({near}){left}[{e}:{kind}]{right}({far})"
     return text if at.present else f"{text} WHERE {' AND '.join(at.holds(e))}"
@@ -176,9 +190,10 @@ def step(c: Compiler, s: a.Step, outer: Row, at: At) -> From:
     return found
 
 
-def edges(c: Compiler, s: a.Edges, at: At) -> From:
+def edges(c: Compiler, s: a.Edges, at: At, start: str = "") -> From:
+    """All relations of a type; `start`: those of this node, a variable."""
     relation = relation_of(c, s.relation)
-    e, n, o = c.names.fresh("e"), c.names.fresh("n"), c.names.fresh("n")
+    e, n, o = c.names.fresh("e"), start or c.names.fresh("n"), c.names.fresh("n")
     if at.present:
         text = related(
             c, relation.name, e, f"{n}:{c.layout.label(s.cls)}", f"{o}:{c.layout.label(ROOT_CLASS)}", out=True, at=at
@@ -188,15 +203,16 @@ def edges(c: Compiler, s: a.Edges, at: At) -> From:
             end = Row(o, o, c.concrete(relation.range), at, edge=e, relation=relation)
             found.where.append(c.predicate(s.end_where, end))
         return found
-    start = version(c, n, s.cls, at)
+    first = version(c, n, s.cls, at)
     text = related(c, relation.name, e, n, o, out=True, at=at)
-    row = Row(start.row.alias, n, c.concrete(s.cls), at, edge=e, relation=relation)
+    row = Row(first.row.alias, n, c.concrete(s.cls), at, edge=e, relation=relation)
     w = c.names.fresh("v")
     tests = at.holds(w)
     if s.end_where is not None:
         tests.append(c.predicate(s.end_where, Row(w, o, c.concrete(relation.range), at, edge=e, relation=relation)))
-    there = f"EXISTS {{ MATCH ({o})-[:`{HAS_STATE}`]->({w}:`{STATE}`) WHERE {' AND '.join(tests)} }}"
-    return From(f"{text} {start.clauses}", [*start.where, there], row)
+    end_row = f"({o})-[:`{HAS_STATE}`*0..1]->({w}:{c.layout.row_labels(ROOT_CLASS)})"
+    there = f"EXISTS {{ MATCH {end_row} WHERE {' AND '.join(tests)} }}"
+    return From(f"{text} {first.clauses}", [*first.where, there], row)
 
 
 def itself(c: Compiler, cls: str, outer: Row, at: At) -> From:

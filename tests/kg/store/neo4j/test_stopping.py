@@ -14,7 +14,7 @@ from kg.query import algebra as a
 from kg.query.secure import EVERYTHING
 from kg.store.base import Scan
 from kg.store.neo4j import commit as committing
-from kg.store.neo4j.reading import Work
+from kg.store.neo4j.work import Work
 from kg.testing.contract import firm
 from kg.testing.machine import FIRM_SCHEMA
 from tests.kg.store.neo4j.test_commits import NOW, another, changes, names
