@@ -60,9 +60,7 @@ class Asker:
             self._behind = None
             await self.link.again(lambda: settle(self.link))
 
-    async def ask(
-        self, choose: Callable[[Head], Statement], seconds: float | None = None
-    ) -> tuple[Any, Head]:
+    async def ask(self, choose: Callable[[Head], Statement], seconds: float | None = None) -> tuple[Any, Head]:
         """The answer of the statement that `choose` makes for the latest commit, and the Gate that it belongs to.
 
         `choose` may be called several times. `seconds`: when the server stops a statement, if not as others are.
@@ -83,9 +81,7 @@ class Asker:
             head, cached = await self.head(), False
         return await self._alone(lambda head: self._answer(choose, head, seconds))
 
-    async def _answer(
-        self, choose: Callable[[Head], Statement], head: Head, seconds: float | None
-    ) -> tuple[Any, Head]:
+    async def _answer(self, choose: Callable[[Head], Statement], head: Head, seconds: float | None) -> tuple[Any, Head]:
         whole, answer = await self._whole(choose(head), head, seconds)
         if not whole:
             raise StoreBusy(
