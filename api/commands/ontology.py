@@ -57,11 +57,20 @@ def docs(
     """Print the ontology as Markdown. 输出本体文档。"""
     from kg.schema.compile import load_schema
     from kg.schema.document import document
+    from kg.schema.problems import suggestion
 
     if language not in {"en", "zh"}:
         raise QueryError("There is no such language", field="--language", value=language, remedy="Say en or zh.")
     settings = settings_of(None, ontology)
-    typer.echo(document(load_schema(settings.ontology, settings.cache_dir), language, module))
+    schema = load_schema(settings.ontology, settings.cache_dir)
+    modules = sorted({cls.module for cls in schema.classes.values()})
+    for name in module or ():
+        if name not in modules:
+            raise QueryError(
+                "No class is of this module", field="--module", value=name,
+                remedy=suggestion(name, modules) or f"There are: {', '.join(modules)}.",
+            )  # fmt: skip
+    typer.echo(document(schema, language, module))
 
 
 @app.command()

@@ -157,11 +157,15 @@ def export(
 
 
 def _classes(schema: Schema, named: list[str] | None) -> list[str]:
+    from kg.schema.problems import suggestion
+
     for name in named or ():
         if name not in schema.classes:
+            near = suggestion(name, schema.classes)
             raise SchemaError(
-                "There is no such class", field="--class", value=name, remedy=f"There are: {', '.join(schema.classes)}."
-            )
+                "There is no such class", field="--class", value=name,
+                remedy=near or f"There are: {', '.join(schema.classes)}.",
+            )  # fmt: skip
     wanted = {c for name in named or schema.classes for c in schema.concrete(name)}
     return sorted(wanted)
 

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kg.errors import NotFound
 from kg.model.changes import RecordKey
+from kg.schema.problems import suggestion
 
 if TYPE_CHECKING:
+    from kg.schema.types import Schema
     from kg.store.base import EraseRequest
     from kg.store.tables import Table, Tables
+
+
+def refuse_unknown(schema: Schema, request: EraseRequest, count: int) -> None:
+    """NotFound for a property that no class has and of which `count`, what was erased, found nothing: a slip of the
+    pen must not pass for an erasure. One that the ontology has no more is found where there are values of it."""
+    if not request.property or count:
+        return
+    known = {p.name for cls in schema.classes.values() for p in cls.properties}
+    if request.property not in known:
+        raise NotFound(
+            "Nothing was erased: no class has this property, and nothing is kept under it", field="property",
+            value=request.property,
+            remedy=suggestion(request.property, known) or "`jingwei ontology docs` lists the properties of each class.",
+        )  # fmt: skip
 
 
 def erase_rows(tables: Tables, request: EraseRequest) -> int:

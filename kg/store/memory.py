@@ -17,7 +17,7 @@ from kg.model.changes import Receipt
 from kg.store.base import Clock, Position, Store
 from kg.store.commit.envelope import KEPT_MICROSECONDS, content_hash, same_content, shape_check, system_instant
 from kg.store.commit.plan import plan
-from kg.store.erasing import erase_rows, prune_rows
+from kg.store.erasing import erase_rows, prune_rows, refuse_unknown
 from kg.store.readable import check_readable
 from kg.store.tables import Tables, TablesReading, TxRow
 
@@ -179,6 +179,7 @@ class MemoryStore(Store):
             raise NotFound("No entity has this id", field="entity", value=request.entity, remedy="Look it up first.")
         system = system_instant(tables.system, time.time_ns() // 1000 if now is None else now, None)
         count = erase_rows(tables, request)
+        refuse_unknown(self.schema, request, count)
         seq = len(tables.tx) + 1
         receipt = Receipt(read=count, loaded=count, system=system, seq=seq)
         tables.tx.append(TxRow(seq, system, "", "", "", request.author, request.reason, receipt))

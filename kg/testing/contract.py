@@ -534,6 +534,16 @@ class StoreContract:
         with pytest.raises(NotFound):
             await store.erase(EraseRequest("nobody", "x"))
 
+    async def test_a_misspelt_property_is_no_erasure(self, store: Store) -> None:
+        made = await commit(store, firm("a/1", name="A", grade="Hush"))
+        before = await store.changes(Position(), ALL)
+        with pytest.raises(NotFound, match=r"field property.*grad.*Did you mean 'grade'"):
+            await store.erase(EraseRequest(made.entities[0], "asked for", property="grad"), now=NOW + 10 * DAY)
+        assert await store.changes(Position(), ALL) == before
+        told = await store.erase(EraseRequest(made.entities[0], "asked for", property="grade"), now=NOW + 11 * DAY)
+        again = await store.erase(EraseRequest(made.entities[0], "asked for", property="grade"), now=NOW + 12 * DAY)
+        assert (told.read > 0, again.read) == (True, 0)
+
     async def test_pruning_drops_what_was_superseded(self, store: Store) -> None:
         first = await commit(store, firm("a/1", name="A"))
         second = await commit(store, firm("a/1", name="B"))

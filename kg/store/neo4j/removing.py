@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kg.errors import NotFound
 from kg.model.changes import Receipt
 from kg.store.commit.envelope import system_instant
+from kg.store.erasing import refuse_unknown
 from kg.store.neo4j import layout as names
 from kg.store.neo4j import values
 from kg.store.neo4j.commit import publish, turn
@@ -15,6 +16,7 @@ from kg.store.neo4j.folding import NO_CLAIM, NO_LINE
 from kg.store.neo4j.receipts import record_tx
 
 if TYPE_CHECKING:
+    from kg.schema.types import Schema
     from kg.store.base import EraseRequest
     from kg.store.neo4j.connection import Link
     from kg.store.neo4j.layout import Layout
@@ -29,8 +31,9 @@ _OF_RECORD: Final = (
 )  # fmt: skip
 
 
-async def erase(link: Link, shapes: Shapes, request: EraseRequest, now: int, attempt: str) -> Receipt:
-    """In one transaction, beside which nobody reads. NotFound for an id that no record ever belonged to."""
+async def erase(link: Link, shapes: Shapes, schema: Schema, request: EraseRequest, now: int, attempt: str) -> Receipt:
+    """In one transaction, beside which nobody reads. NotFound for an id that no record ever belonged to, or a property
+    that nothing has."""
     async with turn(link) as mine:
         work, ticks = mine.work, mine.ticks
         keys = await _records(work, request.entity)
@@ -41,6 +44,7 @@ async def erase(link: Link, shapes: Shapes, request: EraseRequest, now: int, att
             count = await eraser.property(request.entity, keys, request.property)
         else:
             count = await eraser.entity(request.entity, keys)
+        refuse_unknown(schema, request, count)
         ticks.system = system_instant(ticks.system, now, None)
         ticks.seq += 1
         receipt = Receipt(read=count, loaded=count, system=ticks.system, seq=ticks.seq)

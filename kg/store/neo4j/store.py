@@ -248,7 +248,7 @@ class Neo4jStore(Store):
         instant = _wall_clock() if now is None else now
         shapes = await self.fitted()
         async with self._alone():
-            return await erase(self.link, shapes, request, instant, uuid.uuid4().hex)
+            return await erase(self.link, shapes, self.schema, request, instant, uuid.uuid4().hex)
 
     async def prune(self, before: int) -> int:
         layout = (await self.fitted()).layout

@@ -10,6 +10,7 @@ import orjson
 from kg.errors import NotFound
 from kg.model.changes import Receipt
 from kg.store.commit.envelope import system_instant
+from kg.store.erasing import refuse_unknown
 from kg.store.sqlite import words
 from kg.store.sqlite.commit import SPANS, record_tx
 from kg.store.sqlite.connection import head
@@ -31,7 +32,7 @@ TABLES = ("record", "claim", "version", "relation_claim", "edge", "identifier")
 
 
 def erase(db: apsw.Connection, writers: Writers, request: EraseRequest, now: int) -> Receipt:
-    """In the open transaction. NotFound for an id that no record ever belonged to."""
+    """In the open transaction. NotFound for an id that no record ever belonged to, or a property that nothing has."""
     entity = db.execute("select key from entity where id = ?", (request.entity,)).get
     records = [] if entity is None else list(
         db.execute("select distinct source, local from record where entity = ?1 union "
@@ -45,6 +46,7 @@ def erase(db: apsw.Connection, writers: Writers, request: EraseRequest, now: int
     before = {table: writer.next_row(table) for table in SPANS}
     eraser = Eraser(db, writers)
     count = eraser.property(entity, records, request.property) if request.property else eraser.entity(entity, records)
+    refuse_unknown(writers.schema, request, count)
     receipt = Receipt(read=count, loaded=count, system=system, seq=last.seq + 1)
     record_tx(db, writer, before, receipt, request.author, request.reason, kind="erase")
     db.execute(

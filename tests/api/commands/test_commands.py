@@ -76,6 +76,8 @@ def test_a_store_s_life(jingwei: Callable[..., tuple[int, str, str]], tmp_path: 
     assert jingwei("check", *STORE)[0] == 0
     assert jingwei("backup", "park.archive", *STORE)[0] == 0
     assert jingwei("restore", "park.archive", "--store", "sqlite:///second.db")[0] == 0
+    code, _, err = jingwei("erase", firm["id"], "--property", "employes", "--reason", "asked to", "--yes", *STORE)
+    assert (code, "Did you mean 'employees'?" in err) == (1, True)
     assert jingwei("erase", firm["id"], "--reason", "asked to", "--yes", *STORE)[0] == 0
     for store, left in (("sqlite:///park.db", []), ("sqlite:///second.db", [{"name": "甲公司"}])):
         _, out, _ = jingwei("query", "{ enterprises { nodes { name } } }", "--store", store)
@@ -104,9 +106,11 @@ def test_a_load_is_taken_back(jingwei: Callable[..., tuple[int, str, str]], tmp_
         (("query", "{ __typename }", "--ontology", "none.ttl", "--store", "memory:"), 1, "none.ttl"),
         (("load", "none.csv", "--class", "Enterprise", "--store", "memory:"), 1, "none.csv"),
         (("export", "out", "--class", "Firm", "--store", "memory:"), 1, "Firm"),
+        (("export", "out", "--class", "Enterprize", "--store", "memory:"), 1, "Did you mean 'Enterprise'?"),
         (("prune", "--before", "soon", "--store", "memory:"), 1, "zone"),
         (("serve", "--demo", "--host", "0.0.0.0"), 1, "loopback"),
         (("ontology", "docs", "--language", "fr"), 1, "en or zh"),
+        (("ontology", "docs", "--module", "polcy"), 1, "Did you mean 'policy'?"),
         (("demo", "--scale", "0", "--files", "park"), 1, "1 to 1000"),
         (("quary",), 2, "No such command"),
         (("load",), 2, "Missing argument"),
