@@ -264,7 +264,7 @@ def aligned(c: Compiler, s: a.Select, shape: a.Aligned, at: At) -> Made:
 
 def _by_column(index: int, place: int, read: Reader) -> Reader:
     def answer(found: Any, answering: Answering) -> Any:
-        by_id = dict(zip(found[place][::-1], read(found, answering)[::-1], strict=True))  # the first one wins
+        by_id = dict(zip(found[0][place][::-1], read(found, answering)[::-1], strict=True))  # the first one wins
         return list(map(by_id.get, answering.constants[index]))
 
     return answer

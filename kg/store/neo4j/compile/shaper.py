@@ -111,7 +111,7 @@ class Each(Written):
 
 
 class Columns(Written):
-    """A list of objects, of a list of the values of each key."""
+    """A list of objects, of a list of one list: of the values of each key, a list each."""
 
     __slots__ = ("record",)
 
@@ -121,4 +121,4 @@ class Columns(Written):
 
     def write(self, source: Source, name: str) -> str:
         names = [source.fresh() for _ in self.record.keys]
-        return f"[{self.record.of(source, names)} for {', '.join(names)} in zip(*{name}, strict=True)]"
+        return f"[{self.record.of(source, names)} for {', '.join(names)} in zip(*{name}[0], strict=True)]"

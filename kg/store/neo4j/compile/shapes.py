@@ -146,12 +146,15 @@ def each(read: Reader) -> Reader:
 
 
 def columns(c: Compiler, before: str, made: Made) -> Made | None:
-    """Rows as a list of columns, each a list: fewer lists to send and to read. None where rows are not flat."""
+    """Rows as a list of columns, each a list: fewer lists to send and to read. None where rows are not flat.
+
+    COLLECT's own list stays around it: an item of a subquery is planned within an expression, and badly.
+    """
     if not isinstance(made.read, Record) or len(made.read.keys) < 2 or made.ahead or "{" in made.text:
         return None
     rows, row = c.names.fresh("x"), c.names.fresh("x")
     listed = ", ".join(f"[{row} IN {rows} | {row}[{i}]]" for i in range(len(made.read.keys)))
-    return Made(f"COLLECT {{ {before} WITH collect({made.text}) AS {rows} RETURN [{listed}] }}[0]", Columns(made.read))
+    return Made(f"COLLECT {{ {before} WITH collect({made.text}) AS {rows} RETURN [{listed}] }}", Columns(made.read))
 
 
 def edge_obj(c: Compiler, fields: Sequence[a.EdgeField], row: Row) -> tuple[Made, list[tuple[str, Reader | None]]]:

@@ -152,7 +152,7 @@ def test_a_lookup_finds_its_rows_by_the_id_that_they_show(names: tuple[str, str]
     query = secure(a.Query((a.Root("it", a.Select(a.Ids("Firm", ("c", "b", "b")), asked)),), 5), SCHEMA, EVERYTHING)
     _, constants, _ = lift(query, 9)
     shown = {"id": "b", "code": "1"}
-    for moved, answer in ((False, [[[value] for value in found]]), (True, [[["b", found]]])):
+    for moved, answer in ((False, [[[[value] for value in found]]]), (True, [[["b", found]]])):
         plan = Compiler(SCHEMA, Layout(SCHEMA), holed(query, 9), True, moved).compile()
         made = orjson.loads(plan.answer(answer, constants, CursorCodec(b"x" * 32)))
         assert made == {"it": [None, shown, shown]}

@@ -22,8 +22,8 @@ def test_a_list_of_objects() -> None:
 
 def test_a_list_of_columns() -> None:
     read = Columns(Record(["name", "volume"], [as_it_is, double]))
-    assert read([["甲", "乙"], [2, None]], AT) == [{"name": "甲", "volume": 4}, {"name": "乙", "volume": None}]
-    assert read([[], []], AT) == []
+    assert read([[["甲", "乙"], [2, None]]], AT) == [{"name": "甲", "volume": 4}, {"name": "乙", "volume": None}]
+    assert read([[[], []]], AT) == []
 
 
 def test_an_object_of_one_key_is_its_value_alone() -> None:
