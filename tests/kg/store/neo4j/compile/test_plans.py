@@ -104,14 +104,13 @@ def test_a_search_asks_the_index_first_and_escapes_its_language() -> None:
     assert "*" not in lucene("**中芯**")
     assert lucene("()") == ""
     (before,) = compiled(rows(source=a.Match("Firm", "中芯"))).before
-    assert "queryNodes('jw_words', $p" in before.text
+    assert "UNWIND ['jw_words'] AS index" in before.text
+    assert "queryNodes(index, $p" in before.text
 
 
-def test_what_is_asked_at_another_instant_reads_the_layer_of_all_rows() -> None:
-    assert "`Firm`" in compiled(rows()).text
-    earlier = compiled(rows(time=a.Time(system=3)))
-    assert "`_State_Firm`" in earlier.text
-    assert "`Firm`" not in earlier.text
+def test_what_is_asked_at_another_instant_reads_the_present_and_what_lies_beside_it() -> None:
+    assert "_State_" not in compiled(rows()).text
+    assert "(n1:`Firm`|`_State_Firm`)" in compiled(rows(time=a.Time(system=3))).text
     nested = a.Select(
         a.Extent("Firm"),
         a.Rows(a.Obj((a.Field("versions", rows(source=a.Self("Firm"), time=a.Time(system=a.Range()))),))),
