@@ -268,14 +268,20 @@ class Relations:
     def _clip(self, row: EdgeRow) -> Iterator[EdgeRow]:
         least, most = row.level_from, row.level_to
         inside = [b for entity in (row.start, row.end) for b in self._divided(entity) if least < b < most]
+        if not inside and self._covers(row.start, row) and self._covers(row.end, row):
+            yield row
+            return
         whole = (Interval(row.valid_from, row.valid_to),)
         for low, high in pairwise(sorted({least, most, *inside})):
             parts = intersect(whole, intersect(self._exists(row.start, low), self._exists(row.end, low)))
-            if parts == whole and not inside:
-                yield row
-                return
             for part in parts:
                 yield replace(row, valid_from=part.start, valid_to=part.end, level_from=low, level_to=high)
+
+    def _covers(self, entity: str, row: EdgeRow) -> bool:
+        """Whether the entity exists as long as the relation holds."""
+        return any(
+            start <= row.valid_from and row.valid_to <= end for start, end in self._exists(entity, row.level_from)
+        )
 
     def _divided(self, entity: str) -> frozenset[int]:
         found = self._levels.get(entity)
