@@ -142,7 +142,10 @@ def export(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LoadError(f"The folder cannot be made: {error.strerror}", where=str(folder)) from error
+        raise LoadError(
+            f"The folder cannot be made: {error.strerror}", where=str(folder),
+            remedy="Name a folder, or where one can be made.",
+        ) from error  # fmt: skip
 
     async def work() -> dict[str, int]:
         async with opened(settings_of(store, ontology)) as opened_store:

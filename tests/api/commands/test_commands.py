@@ -107,6 +107,8 @@ def test_a_load_is_taken_back(jingwei: Callable[..., tuple[int, str, str]], tmp_
         (("load", "none.csv", "--class", "Enterprise", "--store", "memory:"), 1, "none.csv"),
         (("export", "out", "--class", "Firm", "--store", "memory:"), 1, "Firm"),
         (("export", "out", "--class", "Enterprize", "--store", "memory:"), 1, "Did you mean 'Enterprise'?"),
+        (("export", ".", "--class", "Firm", "--store", "sqlite:///none.db"), 1, "jingwei init"),
+        (("export", __file__, "--store", "memory:"), 1, "Name a folder"),
         (("prune", "--before", "soon", "--store", "memory:"), 1, "zone"),
         (("serve", "--demo", "--host", "0.0.0.0"), 1, "loopback"),
         (("ontology", "docs", "--language", "fr"), 1, "en or zh"),
