@@ -152,7 +152,11 @@ def read_mapping(path: Path) -> Mapping:
     """The mapping in a YAML file. LoadError names the place in the file that is wrong."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise LoadError(
+            f"The mapping cannot be read: {error.strerror}", where=str(path), remedy="Check the path."
+        ) from None
+    except UnicodeDecodeError as error:
         raise LoadError(
             f"The mapping cannot be read: {error}", where=str(path), remedy="It is YAML in UTF-8."
         ) from None

@@ -94,6 +94,11 @@ def test_files_that_are_no_mapping(tmp_path: Path) -> None:
         read_mapping(path)
 
 
+def test_a_mapping_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match=r"No such file or directory \(.*none\.yaml\)\. Check the path\."):
+        read_mapping(tmp_path / "none.yaml")
+
+
 def test_equal_meaning_gives_an_equal_hash() -> None:
     short = parse_mapping({"class": "Enterprise", "id": "code", "columns": {"firm": "name"}})
     long = parse_mapping(
