@@ -66,8 +66,9 @@ def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
     text = f"COLLECT {{ {picked} {returned(made)} }}"
     if isinstance(s.shape, a.One):
         return Made(text, _first(made.read))
-    # Below a row, a subquery that aggregates nothing gives no row.
-    flat = columns(c, picked, made) if outer is None else None
+    # Below a row, a subquery that aggregates nothing gives no row. A walk whose rows are gathered once more is followed
+    # along every path: Neo4j prunes it only where nothing but the least depth is asked for.
+    flat = columns(c, picked, made) if outer is None and not isinstance(s.source, a.Walk) else None
     return Made(text, each(made.read)) if flat is None else flat
 
 

@@ -6,12 +6,13 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
 from kg.errors import LimitExceeded, StoreBusy
 from kg.model.changes import ByRecord, ChangeSet, Put, RecordKey, Relate
 from kg.query import algebra as a
-from kg.query.secure import EVERYTHING
+from kg.query.secure import EVERYTHING, secure
 from kg.store.base import Scan
 from kg.store.neo4j import commit as committing
 from kg.store.neo4j.work import Work
@@ -22,6 +23,8 @@ from tests.kg.store.neo4j.test_contract import fresh
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from neo4j import Driver
 
     from kg.store.neo4j.store import Neo4jStore
 
@@ -121,3 +124,34 @@ async def test_a_commit_that_is_stopped_when_all_is_written(
         again = await hasty.commit(change_set, now=NOW + 2)
         assert (again.seq, again.replayed) == (2, False)
     assert await names(store) == (2, 2)
+
+
+async def test_a_walk_does_not_follow_every_path(store: Neo4jStore, neo4j_driver: Driver) -> None:
+    """Six tiers of eight firms, each supplied by all of the next one: 262,144 paths, some 300 relations."""
+    wide, tiers = 8, 6
+    firms = [firm(f"a/{tier}.{n}", name=f"{tier}.{n}") for tier in range(tiers + 1) for n in range(wide)]
+    edges = [
+        Relate("a", "supplies", ByRecord("a", f"{tier + 1}.{m}"), ByRecord("a", f"{tier}.{n}"))
+        for tier in range(tiers)
+        for m in range(wide)
+        for n in range(wide)
+    ]
+    await store.commit(changes(*firms, *edges), now=NOW)
+    ((start,),) = await store.link.read("MATCH (n:Firm {name: '0.0'}) RETURN n.id")
+    shape = a.Rows(
+        a.Obj((a.Field("id", a.Leaf(a.Meta(a.MetaName.ID))), a.Field("depth", a.Leaf(a.Meta(a.MetaName.DEPTH)))))
+    )
+    walk = a.Walk((("supplies", False),), "Firm", 1, tiers, a.Ids("Firm", (start,)))
+    query = a.Query((a.Root("it", a.Select(walk, shape)),), NOW)
+    assert len(orjson.loads(await store.execute(query, EVERYTHING))["it"]) == wide * tiers
+    plan, constants = (await store._answering()).plan(await store.asker.head(), secure(query, FIRM_SCHEMA, EVERYTHING))
+    asked = plan.statement(constants)
+    profile = neo4j_driver.execute_query(f"PROFILE {asked.text}", dict(asked.parameters)).summary.profile
+    assert profile is not None
+    assert asked.current
+    assert 0 < hits(profile) < 5_000
+
+
+def hits(profile: dict[str, Any]) -> int:
+    """What a profiled statement touched in the graph."""
+    return int(profile.get("dbHits", 0)) + sum(map(hits, profile.get("children", [])))
