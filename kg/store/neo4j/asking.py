@@ -6,12 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kg.errors import QueryError, StoreBusy
-from kg.store.neo4j.commit import settle, turn
+from kg.store.neo4j.clock import SETTLE
+from kg.store.neo4j.commit import turn
 from kg.store.neo4j.gate import HEAD, Head, Statement, guarded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from kg.store.neo4j.commit import Turn
     from kg.store.neo4j.connection import Link
 
 T = TypeVar("T")
@@ -19,7 +21,8 @@ T = TypeVar("T")
 _TRIES: Final = 4
 """Beside commits; then they wait for the read."""
 _PAUSE_SECONDS: Final = 0.005
-_STALE_SECONDS: Final = 2.0
+_PATIENCE_SECONDS: Final = 1.0
+"""With commits that follow each other, and with writers that may have died; then they wait for the reader."""
 _KEPT: Final = 128
 _KEPT_SIZE: Final = 1000
 
@@ -31,34 +34,32 @@ class Asker:
         self.link = link
         self._head: Head | None = None
         self._made: dict[tuple[int, bool, str], Any] = {}
-        self._behind: tuple[int, float] | None = None  # an announcement that nothing followed yet, and since when
 
     async def head(self) -> Head:
         """The Gate as it is now, once no commit stands between being announced and being published."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + self.link.access.patience_seconds
+        until = loop.time() + _PATIENCE_SECONDS
         while True:
             (found,) = await self.link.read(HEAD)
             head = Head(*found)
             if head.quiet:
-                self._head, self._behind = head, None
+                self._head = head
                 return head
-            await self._settle_if_stale(head)
-            if loop.time() > until:
-                raise StoreBusy(
-                    "Rows are moving: a large change is being written (a restore, an erasure or a migration)",
-                    where=self.link.url, remedy="Send the request again when that is done.",
-                )  # fmt: skip
+            if loop.time() >= until:  # one follows the other, or a writer died between
+                return await self.link.again(self._held)
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _settle_if_stale(self, head: Head) -> None:
-        """Publish for a writer that died between announcing and publishing."""
-        now = asyncio.get_running_loop().time()
-        if self._behind is None or self._behind[0] != head.writing:
-            self._behind = (head.writing, now)
-        elif now - self._behind[1] > _STALE_SECONDS:
-            self._behind = None
-            await self.link.again(lambda: settle(self.link))
+    async def _held(self) -> Head:
+        async with turn(self.link) as mine:
+            return await self._settled(mine)
+
+    async def _settled(self, mine: Turn) -> Head:
+        """The Gate while no writer has a turn: what is committed is published, and an announcement whose facts never
+        came is taken back."""
+        await self.link.write(SETTLE, {"epoch": mine.ticks.epoch, "values": mine.ticks.published()})
+        (found,) = await self.link.read(HEAD)
+        self._head = Head(*found)
+        return self._head
 
     async def ask(self, choose: Callable[[Head], Statement], seconds: float | None = None) -> tuple[Any, Head]:
         """The answer of the statement that `choose` makes for the latest commit, and the Gate that it belongs to.
@@ -102,8 +103,8 @@ class Asker:
         """Commits follow each other too closely for this read: they wait for it."""
 
         async def once() -> T:
-            async with turn(self.link):
-                return await read(await self.head())
+            async with turn(self.link) as mine:
+                return await read(await self._settled(mine))
 
         return await self.link.again(once)
 

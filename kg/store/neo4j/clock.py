@@ -79,4 +79,4 @@ PUBLISH: Final = (
 """After facts were committed, by their writer or by anybody who saw them. A late one changes nothing."""
 
 SETTLE: Final = f"MATCH (g:`{GATE}` {{id: 0}}) SET g += $values SET g.writing = $epoch"
-"""In the transaction that holds the Clock's lock, so that no facts are on their way: takes announcements back."""
+"""By the holder of the Clock's lock, so that no facts are on their way: takes announcements back."""

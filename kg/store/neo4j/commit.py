@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kg.errors import StoreBusy
 from kg.store.commit.envelope import KEPT_MICROSECONDS, content_hash, same_content, system_instant
 from kg.store.commit.plan import plan
-from kg.store.neo4j.clock import ANNOUNCE, PUBLISH, SETTLE, Ticks, keep, lock
+from kg.store.neo4j.clock import ANNOUNCE, PUBLISH, Ticks, keep, lock
 from kg.store.neo4j.layout import KEY, TX
 from kg.store.neo4j.reading import WriteReading
 from kg.store.neo4j.receipts import RECEIPT, receipt_from, record_key, record_tx
@@ -89,13 +89,6 @@ async def turn(link: Link, *, restoring: bool = False) -> AsyncIterator[Turn]:
 async def publish(link: Link, ticks: Ticks) -> None:
     """Let readers see what was committed."""
     await link.write(PUBLISH, {"epoch": ticks.epoch, "values": ticks.published()})
-
-
-async def settle(link: Link) -> None:
-    """Publish what is committed, and take back an announcement whose facts never came."""
-    async with turn(link) as mine:
-        await mine.work.rows(SETTLE, epoch=mine.ticks.epoch, values=mine.ticks.published())
-        await mine.work.commit()
 
 
 async def commit(

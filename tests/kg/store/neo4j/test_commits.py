@@ -158,7 +158,7 @@ async def test_the_next_writer_publishes_for_one_that_died(store: Neo4jStore, mo
             await store.commit(changes(firm("a/1", name="B"), firm("a/2", name="B")), now=NOW + 1)
     ((written,),) = await store.link.read("MATCH (g:_Gate) RETURN g.seq")
     assert written == 1  # nobody was told that it is written
-    monkeypatch.setattr(asking, "_STALE_SECONDS", 60.0)
+    monkeypatch.setattr(asking, "_PATIENCE_SECONDS", 60.0)
     async with await another(store.url) as reader:
         waiting = asyncio.create_task(names(reader))
         await reader.commit(changes(firm("a/3", name="B")), now=NOW + 2)
@@ -185,7 +185,7 @@ async def test_a_reader_settles_what_a_writer_left_open(
                 await store.commit(changes(firm("a/2", name="B")), now=NOW + 1)
     else:
         await store.link.write(ANNOUNCE, {"epoch": epoch + 1})
-    monkeypatch.setattr(asking, "_STALE_SECONDS", 0.0)
+    monkeypatch.setattr(asking, "_PATIENCE_SECONDS", 0.0)
     async with await another(store.url) as reader:
         head = await reader.asker.head()
         assert head.quiet
