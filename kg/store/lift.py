@@ -78,26 +78,15 @@ class _Constants(list[Any]):
 def lift(query: a.Query, latest: int) -> tuple[object, tuple[Any, ...], set[int]]:
     """The key of the query's shape and its constants, `latest` first: the system instant that reads as current.
     Third, the system instants that it names."""
-    values = _Constants(latest)
-    return _key(query, values, latest), tuple(values), values.systems
+    return lift_at(query, latest)[:3]
 
 
 def lift_at(query: a.Query, latest: int) -> tuple[object, tuple[Any, ...], set[int], set[int]]:
-    """The same, and fourth the `valid_instants`."""
+    """The same, and fourth the valid instants (not ranges) at which the query reads."""
     values = _Constants(latest)
     key = _key(query, values, latest)
-    return key, tuple(values), values.systems, _valids(query, values)
-
-
-def valid_instants(query: a.Query) -> set[int]:
-    """The valid instants (not ranges) at which a query reads."""
-    values = _Constants(0)
-    _key(query, values, 0)
-    return _valids(query, values)
-
-
-def _valids(query: a.Query, values: _Constants) -> set[int]:
-    return values.valids if isinstance(query.time.valid, int) else values.valids | {query.now}
+    valids = values.valids if isinstance(query.time.valid, int) else values.valids | {query.now}
+    return key, tuple(values), values.systems, valids
 
 
 def _key(node: Any, values: _Constants, latest: int) -> Any:

@@ -135,7 +135,7 @@ class Plain:
             key = put.record
             lines = w.record_lines(key)
             line = lines.get(level)
-            if line is None or len(lines) > 1 or not (len(w.by_entity[entity]) == 1 or self._single(key, entity)):
+            if line is None or len(lines) > 1 or not self._single(key, entity):
                 continue
             segment = _segment(put, line)
             if segment is None:

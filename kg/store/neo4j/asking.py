@@ -90,14 +90,14 @@ class Asker:
             )  # fmt: skip
         return answer, head
 
-    async def steady(self, read: Callable[[Head], Awaitable[T]]) -> T:
+    async def steady(self, read: Callable[[], Awaitable[T]]) -> T:
         """What several statements give between which nothing moved. `read` may be called several times."""
         for _ in range(_TRIES):
             head = await self.head()
-            found = await read(head)
+            found = await read()
             if (await self.head()).writing == head.writing:
                 return found
-        return await self._alone(read)
+        return await self._alone(lambda _: read())
 
     async def _alone(self, read: Callable[[Head], Awaitable[T]]) -> T:
         """Commits follow each other too closely for this read: they wait for it."""

@@ -64,7 +64,7 @@ async def _entries(link: Link, layout: Layout, seq: int, system: int) -> list[tu
             ):
                 versions[node["_row"]] = version_of(node)
             continue
-        for kind in (layout.relation(relation), layout.state_relation(relation)):
+        for kind in layout.relation_types(relation):
             for start, end, found in await link.read(
                 f"{named} MATCH (a)-[r:{kind} {{edge: name}}]->(b) {using('r', kind, 'edge')} "
                 "WHERE r.systemFrom = $system OR r.systemTo = $system RETURN a.id, b.id, properties(r)",

@@ -7,7 +7,7 @@ row, but some notes on it. Where claim and row part ways, in a later commit, the
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from kg.model.changes import RecordKey
 from kg.model.intervals import OPEN
@@ -15,6 +15,7 @@ from kg.store.archive import batches
 from kg.store.neo4j import layout as names
 from kg.store.neo4j import values
 from kg.store.neo4j.layout import using
+from kg.store.neo4j.work import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,11 +26,8 @@ if TYPE_CHECKING:
     from kg.store.neo4j.layout import Layout
     from kg.store.neo4j.work import Work
 
-BATCH: Final = 500
-"""Rows in one statement: the server works on some while the next are made ready."""
-
 NO_CLAIM = ", ".join(f"n.{name} = null" for name in names.SAID)
-_NO_RECORD = ", ".join(f"n.{name} = null" for name in (names.RECORD_KEY, names.RECORD_ROW, names.RECORD_FROM))
+_NO_RECORD = ", ".join(f"n.{name} = null" for name in names.OF_RECORD)
 NO_LINE = ", ".join(f"n.{name} = null" for name in (names.LINE, names.START, names.END))
 
 
@@ -183,7 +181,7 @@ class Folding:
                 self.held.see("", place, found, present=label == names.ENTITY)
                 out.add(found["_row"])
         for relation in self.layout.relations:
-            for kind in (self.layout.relation(relation), self.layout.state_relation(relation)):
+            for kind in self.layout.relation_types(relation):
                 for place, found in await self.work.rows(
                     # A record's relations may hang on an entity that it has left: looked for by what they say.
                     f"MATCH ()-[n:{kind}]->() {using('n', kind, names.START, names.END)} "

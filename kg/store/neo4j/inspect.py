@@ -10,6 +10,7 @@ from kg.store.archive import as_tables
 from kg.store.base import Finding
 from kg.store.invariants import check_tables
 from kg.store.neo4j import layout as names
+from kg.store.neo4j.present import HELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,31 +22,27 @@ if TYPE_CHECKING:
     from kg.store.neo4j.work import Work
     from kg.store.tables import Tables
 
-_HELD = (
-    "s.systemTo IS NULL AND coalesce(s._levelFrom, 0) = 0 AND s.validFrom <= $pivot AND s.validTo > $pivot"
-)  # fmt: skip
-
 
 async def present_findings(work: Work, layout: Layout, ticks: Ticks) -> list[Finding]:
     """Rows that lie on an entity, or in a present relation, and are not of the present; rows of the present that lie
     beside it; labels that are not of the class; boundaries that are missing."""
     out: list[Finding] = []
-    alone = [names.ID, names.RECORD_KEY, names.RECORD_ROW, names.RECORD_FROM]
+    alone = [names.ID, *names.OF_RECORD]
     labels = {cls: len(layout.labels(cls).split(":")) for cls in layout.schema.concrete(ROOT_CLASS)}
     for entity, shown in await work.rows(
         f"MATCH (s:`{names.ENTITY}`) WHERE NOT CASE WHEN s._row IS NULL "
         "THEN all(k IN keys(s) WHERE k IN $alone) AND size(labels(s)) = 1 "
-        f"ELSE {_HELD} AND size(labels(s)) = coalesce($labels[s.class], size(labels(s))) END "
+        f"ELSE {HELD} AND size(labels(s)) = coalesce($labels[s.class], size(labels(s))) END "
         "RETURN s.id, properties(s)",
         pivot=ticks.pivot, alone=alone, labels=labels,
     ):  # fmt: skip
         out.append(Finding("what lies on an entity is not of the present", entity, str(shown)))
     for entity, row in await work.rows(
-        f"MATCH (s:`{names.STATE}`) WHERE {_HELD} RETURN s.id, s._row", pivot=ticks.pivot
+        f"MATCH (s:`{names.STATE}`) WHERE {HELD} RETURN s.id, s._row", pivot=ticks.pivot
     ):
         out.append(Finding("a row of the present lies beside it", entity, f"row {row}"))
     for relation in layout.relations:
-        for kind, test in ((layout.relation(relation), f"NOT ({_HELD})"), (layout.state_relation(relation), _HELD)):
+        for kind, test in zip(layout.relation_types(relation), (f"NOT ({HELD})", HELD), strict=True):
             for edge, row in await work.rows(
                 f"MATCH ()-[s:{kind}]->() WHERE {test} RETURN s.edge, s._row", pivot=ticks.pivot
             ):

@@ -60,6 +60,9 @@ WORDS: Final = "_words"  # kg.query.text.index_tokens of the searchable values, 
 RECORD_KEY: Final = "_record"  # JSON `["source","local"]`; of a state: the record of its claim
 RECORD_ROW: Final = "_recordRow"
 RECORD_FROM: Final = "_recordFrom"
+OF_RECORD: Final = (RECORD_KEY, RECORD_ROW, RECORD_FROM)
+RECORD_ON: Final = ", ".join(f"n.{key}" for key in ("id", *OF_RECORD))
+"""What `values.record_on` takes, of an entity `n`."""
 
 # Of an entity, a state or a relation whose row is what one claim says, word for word: that claim.
 CLAIM_ROW: Final = "_claim"  # its number
@@ -164,9 +167,13 @@ class Layout:
         """Label expression of the class's rows, wherever they lie."""
         return f"{self.label(cls)}|{self.state_label(cls)}"
 
+    def relation_types(self, name: str) -> tuple[str, str]:
+        """The types of a relation's rows: those of the present, then all others."""
+        return self.relation(name), self.state_relation(name)
+
     def row_relations(self, name: str) -> str:
-        """The same for the types of a relation's rows."""
-        return f"{self.relation(name)}|{self.state_relation(name)}"
+        """The two as one expression."""
+        return "|".join(self.relation_types(name))
 
     def key(self, name: str) -> str:
         """Property of an entity, a state or a relation, gone ones too."""
@@ -234,8 +241,7 @@ class Layout:
                 out = [*ROW_PROPERTIES, EDGE, LINE, START, END, *held]
             else:
                 places = [key for name in self.placed(owner) for key in (point(name), *box(name))]
-                record = (RECORD_KEY, RECORD_ROW, RECORD_FROM)
-                out = [*ROW_PROPERTIES, ID, CLASS, MENTIONED, WORDS, *record, *places, *held]
+                out = [*ROW_PROPERTIES, ID, CLASS, MENTIONED, WORDS, *OF_RECORD, *places, *held]
             found = self._columns[owner] = tuple(out)
         return found
 
@@ -270,7 +276,7 @@ class Layout:
                 add(f"jw.{label}.{'.'.join(keys)}", "RANGE INDEX @", f"FOR (n:`{label}`) ON ({listed})")
         for name in self.relations:
             add(f"jw.{name}", "CONSTRAINT @", f"FOR ()-[r:{self.relation(name)}]-() REQUIRE r.edge IS UNIQUE")
-            held, other = self.relation(name), self.state_relation(name)
+            held, other = self.relation_types(name)
             add(f"jw.{other.strip('`')}.{EDGE}", "RANGE INDEX @", f"FOR ()-[r:{other}]-() ON (r.{EDGE})")
             for kind in (held, other):
                 add(

@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from kg.errors import StoreCorrupt
 from kg.model.intervals import MIN, OPEN
 from kg.schema import serialise
-from kg.store.archive import batches
 from kg.store.evolve import Lossy, conversions, refused
 from kg.store.neo4j import layout as names
 from kg.store.neo4j import values
 from kg.store.neo4j.commit import publish, turn
-from kg.store.neo4j.folding import BATCH
 from kg.store.neo4j.layout import Layout, quoted
 from kg.store.neo4j.writer import Writer
 from kg.store.rescheme import identifiers_ever, refuse_shared, reschemed, schemes_of, shared
@@ -228,8 +226,7 @@ class Evolution:
     async def _set(self, match: str, change: str, rows: Sequence[Any]) -> None:
         node = match.partition(" WHERE ")[0].partition("MATCH ")[2]
         shape = "(n)" if node.startswith("(n") else "()-[n]->()"
-        for some in batches(rows, BATCH):
-            await self.work.rows(f"UNWIND $rows AS r MATCH {shape} WHERE elementId(n) = r[0] {change}", rows=some)
+        await self.work.send_each(f"MATCH {shape} WHERE elementId(n) = r[0] {change}", rows)
 
     async def _claims(self, owner: str, name: str, convert: Conversion) -> set[str]:
         label, key = (

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from kg.model.intervals import MIN, OPEN
 from kg.store.archive import batches
 from kg.store.neo4j import layout as names
-from kg.store.neo4j.folding import BATCH, Folding
+from kg.store.neo4j.folding import Folding
 from kg.store.neo4j.held import Held
 from kg.store.neo4j.layout import using
+from kg.store.neo4j.work import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,15 +23,16 @@ if TYPE_CHECKING:
     from kg.store.neo4j.layout import Layout
     from kg.store.neo4j.work import Work
 
-_OF_RECORD: Final = (names.RECORD_KEY, names.RECORD_ROW, names.RECORD_FROM)
-KEEPING_RECORD: Final = f"{{.*, {', '.join(f'{key}: e.{key}' for key in _OF_RECORD)}}}"
+KEEPING_RECORD: Final = f"{{.*, {', '.join(f'{key}: e.{key}' for key in names.OF_RECORD)}}}"
 """After a map: with what an entity `e` says of its record."""
-_ALONE: Final = f"{{id: e.id, {', '.join(f'{key}: e.{key}' for key in _OF_RECORD)}}}"
+_ALONE: Final = f"{{id: e.id, {', '.join(f'{key}: e.{key}' for key in names.OF_RECORD)}}}"
 _ASIDE: Final = (
     f"e{{.*, {names.RECORD_ROW}: null, {names.RECORD_FROM}: null, "
     f"{names.RECORD_KEY}: CASE WHEN e.{names.CLAIM_ROW} IS NULL THEN null ELSE e.{names.RECORD_KEY} END}}"
 )
-_HELD: Final = "s.systemTo IS NULL AND coalesce(s._levelFrom, 0) = 0 AND s.validFrom <= $pivot AND s.validTo > $pivot"
+HELD: Final = "s.systemTo IS NULL AND coalesce(s._levelFrom, 0) = 0 AND s.validFrom <= $pivot AND s.validTo > $pivot"
+"""Test: the row `s` is of the present."""
+_CHANGE: Final = "SET s.systemTo = r[1], s._levelFrom = r[2], s._levelTo = r[3]"
 
 
 class Present:
@@ -47,10 +49,6 @@ class Present:
             row.system_to == OPEN and not row.level_from and row.valid_from <= self.ticks.pivot < row.valid_to
         )  # fmt: skip
 
-    async def _each(self, text: str, rows: Sequence[Any], **more: Any) -> None:
-        for found in batches(rows, BATCH):
-            await self.work.send(f"UNWIND $rows AS r {text}", rows=found, **more)
-
     # ------------------------------------------------------------ rows that end, or that fewer see
 
     async def change(self, delta: Delta, held: Held) -> None:
@@ -62,37 +60,34 @@ class Present:
 
     async def _versions(self, delta: Delta, held: Held) -> None:
         follows = {(row.entity, row.cls) for row in delta.versions.insert if self.holds(row)}
+        there, leaving = _changes(delta.versions, delta.system, held)
+        await self.work.send_each(f"MATCH (s) WHERE elementId(s) = r[0] {_CHANGE}", there)
         aside: dict[tuple[str, bool], list[Any]] = defaultdict(list)
-        there: list[Any] = []
-        for row, change in _changes(delta.versions, delta.system):
-            if row.row in held.present and (change[0] is not None or change[1]):
-                aside[row.cls, (row.entity, row.cls) in follows].append((held.places[row.row], *change))
-            else:
-                there.append((held.places[row.row], *change))
-        await self._each(f"MATCH (s) WHERE elementId(s) = r[0] {_set('s')}", there)
-        for (cls, followed), rows in sorted(aside.items()):
-            gone = "" if followed else f" REMOVE e{self.layout.labels(cls)} SET e = {_ALONE}"
-            await self._each(
-                f"MATCH (e) WHERE elementId(e) = r[0] "
-                f"CREATE (e)-[:`{names.HAS_STATE}`]->(s{self.layout.state_labels(cls)}) SET s = {_ASIDE} "
-                f"{_set('s')}{gone}",
-                rows,
-            )
+        for row, change in leaving:
+            aside[row.cls, (row.entity, row.cls) in follows].append(change)
+        for (cls, followed), changes in sorted(aside.items()):
+            await self._set_aside(cls, changes, _CHANGE, followed=followed)
+
+    async def _set_aside(self, cls: str, rows: Sequence[Any], change: str = "", *, followed: bool = False) -> None:
+        """Versions (element ids of entities first) go aside. `followed`: others come in their places."""
+        gone = "" if followed else f"REMOVE e{self.layout.labels(cls)} SET e = {_ALONE}"
+        await self.work.send_each(
+            f"MATCH (e) WHERE elementId(e) = r[0] "
+            f"CREATE (e)-[:`{names.HAS_STATE}`]->(s{self.layout.state_labels(cls)}) SET s = {_ASIDE} {change} {gone}",
+            rows,
+        )
 
     async def _edges(self, delta: Delta, held: Held) -> None:
+        there, leaving = _changes(delta.edges, delta.system, held)
+        await self.work.send_each(f"MATCH ()-[s]->() WHERE elementId(s) = r[0] {_CHANGE}", there)
         aside: dict[str, list[Any]] = defaultdict(list)
-        there: list[Any] = []
-        for row, change in _changes(delta.edges, delta.system):
-            if row.row in held.present and (change[0] is not None or change[1]):
-                aside[row.relation].append((held.places[row.row], *change))
-            else:
-                there.append((held.places[row.row], *change))
-        await self._each(f"MATCH ()-[s]->() WHERE elementId(s) = r[0] {_set('s')}", there)
+        for row, change in leaving:
+            aside[row.relation].append(change)
         for relation, rows in sorted(aside.items()):
-            await self._each(
+            await self.work.send_each(
                 f"MATCH (a)-[h]->(b) WHERE elementId(h) = r[0] "
                 f"CREATE (a)-[s:{self.layout.state_relation(relation)}]->(b) "
-                f"SET s = properties(h) {_set('s')} DELETE h",
+                f"SET s = properties(h) {_CHANGE} DELETE h",
                 rows,
             )
 
@@ -114,7 +109,7 @@ class Present:
                     ticks.held_to = min(ticks.held_to, instant)
                     relation = getattr(row, "relation", "")
                     ahead.add((instant, relation, row.edge if relation else row.entity))  # type: ignore[union-attr]
-        await self._each(
+        await self.work.send_each(
             f"CREATE (:`{names.BOUNDARY}` {{at: r[0], relation: r[1], id: r[2]}})", [list(one) for one in sorted(ahead)]
         )
 
@@ -152,25 +147,20 @@ class Present:
         for some in batches(ids, BATCH):
             ended = await self.work.rows(
                 f"UNWIND $ids AS id MATCH (s:`{names.ENTITY}` {{id: id}}) {using('s', names.ENTITY, 'id')} "
-                f"WHERE s._row IS NOT NULL AND NOT ({_HELD}) RETURN s.class, elementId(s)",
+                f"WHERE s._row IS NOT NULL AND NOT ({HELD}) RETURN s.class, elementId(s)",
                 ids=some, pivot=self.ticks.pivot,
             )  # fmt: skip
-            out: dict[str, list[str]] = defaultdict(list)
+            out: dict[str, list[tuple[str]]] = defaultdict(list)
             for cls, place in ended:
-                out[cls].append(place)
+                out[cls].append((place,))
             for cls, places in sorted(out.items()):
-                await self._each(
-                    f"MATCH (e) WHERE elementId(e) = r "
-                    f"CREATE (e)-[:`{names.HAS_STATE}`]->(s{self.layout.state_labels(cls)}) SET s = {_ASIDE} "
-                    f"REMOVE e{self.layout.labels(cls)} SET e = {_ALONE}",
-                    places,
-                )
+                await self._set_aside(cls, places)
             await self._begin(some)
 
     async def _begin(self, ids: Sequence[str]) -> None:
         begun = await self.work.rows(
             f"UNWIND $ids AS id MATCH (e:`{names.ENTITY}` {{id: id}}) {using('e', names.ENTITY, 'id')} "
-            f"MATCH (e)-[:`{names.HAS_STATE}`]->(s) WHERE {_HELD} "
+            f"MATCH (e)-[:`{names.HAS_STATE}`]->(s) WHERE {HELD} "
             f"RETURN s.class, elementId(s), s.{names.CLAIM_ROW} IS NOT NULL "
             f"AND s.{names.RECORD_KEY} <> coalesce(e.{names.RECORD_KEY}, ''), properties(s)",
             ids=ids, pivot=self.ticks.pivot,
@@ -184,7 +174,7 @@ class Present:
         for cls, place, *_ in begun:
             come[cls].append(place)
         for cls, places in sorted(come.items()):
-            await self._each(
+            await self.work.send_each(
                 f"MATCH (s) WHERE elementId(s) = r MATCH (e)-[:`{names.HAS_STATE}`]->(s) "
                 f"SET e{self.layout.labels(cls)}, e = s{KEEPING_RECORD} DETACH DELETE s",
                 places,
@@ -192,23 +182,26 @@ class Present:
 
     async def _refresh_relations(self, relation: str, edges: Sequence[str]) -> None:
         """The same for relations of one type."""
-        present, other = self.layout.relation(relation), self.layout.state_relation(relation)
-        for kind, into, test in ((present, other, f"NOT ({_HELD})"), (other, present, _HELD)):
-            await self._each(
+        present, other = self.layout.relation_types(relation)
+        for kind, into, test in ((present, other, f"NOT ({HELD})"), (other, present, HELD)):
+            await self.work.send_each(
                 f"MATCH (a)-[s:{kind} {{edge: r}}]->(b) {using('s', kind, 'edge')} WHERE {test} "
                 f"CREATE (a)-[n:{into}]->(b) SET n = properties(s) DELETE s",
                 edges, pivot=self.ticks.pivot,
             )  # fmt: skip
 
 
-def _changes(ops: Any, system: int) -> Iterable[tuple[Any, tuple[int | None, int | None, int | None]]]:
-    """(row, (systemTo, levelFrom, levelTo)) of rows that are closed or narrowed; None leaves an end open."""
-    for row in ops.close:
-        low, high = row.level_from or None, None if row.level_to == OPEN else row.level_to
-        yield row, (system, low, high)
-    for row, low, high in ops.narrow:
-        yield row, (None, low or None, None if high == OPEN else high)
-
-
-def _set(alias: str) -> str:
-    return f"SET {alias}.systemTo = r[1], {alias}._levelFrom = r[2], {alias}._levelTo = r[3]"
+def _changes(ops: Any, system: int, held: Held) -> tuple[list[Any], list[tuple[Any, Any]]]:
+    """(element id, systemTo, levelFrom, levelTo) of rows that are closed or narrowed, null where an end is open: of
+    those that stay where they lie, and beside their rows of those that leave the present."""
+    there: list[Any] = []
+    leaving: list[tuple[Any, Any]] = []
+    bounds: list[tuple[Any, int | None, int, int]] = [(row, system, row.level_from, row.level_to) for row in ops.close]
+    bounds += [(row, None, low, high) for row, low, high in ops.narrow]
+    for row, ended, low, high in bounds:
+        change = (held.places[row.row], ended, low or None, None if high == OPEN else high)
+        if row.row in held.present and (ended is not None or low):
+            leaving.append((row, change))
+        else:
+            there.append(change)
+    return there, leaving

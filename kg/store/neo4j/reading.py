@@ -6,8 +6,6 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from kg.model.changes import RecordKey
-from kg.model.intervals import OPEN
-from kg.model.rows import RecordRow
 from kg.store.neo4j import layout as names
 from kg.store.neo4j import values
 from kg.store.neo4j.held import Held
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from kg.model.changes import Source
-    from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RelationClaimRow, VersionRow
+    from kg.model.rows import ClaimRow, EdgeRow, IdentifierRow, RecordRow, RelationClaimRow, VersionRow
     from kg.store.commit.rows import Span
     from kg.store.neo4j.layout import Layout
     from kg.store.neo4j.work import Work
@@ -99,15 +97,13 @@ class WriteReading:
 
     def _records_on(self, text: str, keys: list[str]) -> Iterator[RecordRow]:
         """Records that lie on the entities `n` that a statement matches."""
-        listed = ", ".join(f"n.`{key}`" for key in (names.ID, names.RECORD_KEY, names.RECORD_ROW, names.RECORD_FROM))
-        ((rows,),) = self.work.ask(f"{text} RETURN collect([elementId(n), {listed}])", keys=keys)
-        for place, entity, key, number, since in rows:
+        ((rows,),) = self.work.ask(f"{text} RETURN collect([elementId(n), {names.RECORD_ON}])", keys=keys)
+        for place, entity, key, *rest in rows:
             self.held.entities.add(entity)
             if key is None:
                 continue
-            source, local = values.record_of(key)
-            row = self.held.records[entity] = RecordRow(source, local, entity, entity, 0, OPEN, since, OPEN, number)
-            self.held.places[number] = place
+            row = self.held.records[entity] = values.record_on(entity, key, *rest)
+            self.held.places[row.row] = place
             yield row
 
     def records_of(self, entities: Collection[str]) -> dict[str, list[RecordRow]]:
@@ -281,7 +277,7 @@ class WriteReading:
 
     def _kinds(self, relation: str) -> list[str]:
         """Types that a relation's rows may be of."""
-        present, other = self.layout.relation(relation), self.layout.state_relation(relation)
+        present, other = self.layout.relation_types(relation)
         return [present, other] if self.there(other) else [present]
 
     def edges(self, edges: Collection[str]) -> dict[str, list[EdgeRow]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kg.store.neo4j.work import Work
 
 _AT_ONCE: Final = 10_000
-_NOTES: Final = {*names.SAID, names.RECORD_KEY, names.RECORD_ROW, names.RECORD_FROM}
+_NOTES: Final = {*names.SAID, *names.OF_RECORD}
 _OF_RECORD: Final = (
     "n.start = key AND n.end IS NOT NULL", "n.end = key",
     f"EXISTS {{ (:`{names.REFERENCE}` {{record: key}})-[:`{names.REFERRED_BY}`]->(n) }}",
@@ -90,7 +90,7 @@ class Eraser:
         for way in _OF_RECORD:
             count += await self._relation_claims(f"MATCH (n:`{names.RELATION_CLAIM}`) WHERE {way}", keys)
         for name in layout.relations:
-            for kind in (layout.relation(name), layout.state_relation(name)):
+            for kind in layout.relation_types(name):
                 for way in (f"n.{names.START} = key AND n.{names.END} IS NOT NULL", f"n.{names.END} = key"):
                     count += await self._notes(
                         f"MATCH ()-[n:{kind}]->() WHERE {way}", keys, f"SET {NO_CLAIM}, {NO_LINE}"

@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import QueryError, ScopeDenied, StoreError
@@ -201,7 +202,7 @@ class Neo4jStore(Store):
         head = await self.asker.head()
         layout = (await self.fitted(head.schema)).layout
         while len(out) < limit:
-            found = await self.asker.steady(lambda _: entries_after(self.link, layout, at, head.seq))  # noqa: B023
+            found = await self.asker.steady(partial(entries_after, self.link, layout, at, head.seq))
             if found is None:
                 break
             out += await visible(found.entries, self.schema, scope, self.execute)

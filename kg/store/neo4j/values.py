@@ -319,10 +319,10 @@ def relation_claim_on(relation: str, r: Mapping[str, Any]) -> RelationClaimRow:
     )  # fmt: skip
 
 
-def record_on(n: Mapping[str, Any]) -> RecordRow:
-    """The record that lies on an entity."""
-    source, local = orjson.loads(n[names.RECORD_KEY])
-    return RecordRow(source, local, n["id"], n["id"], 0, OPEN, n[names.RECORD_FROM], OPEN, n[names.RECORD_ROW])
+def record_on(entity: str, key: str, number: int, since: int) -> RecordRow:
+    """The record that lies on an entity, of what `layout.RECORD_ON` lists."""
+    source, local = orjson.loads(key)
+    return RecordRow(source, local, entity, entity, 0, OPEN, since, OPEN, number)
 
 
 def _said(row: ClaimRow | RelationClaimRow) -> dict[str, Any]:

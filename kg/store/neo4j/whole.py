@@ -82,9 +82,9 @@ class GraphRows:
     def records(self) -> Iterator[RecordRow]:
         on = self._stream(
             f"MATCH (n:`{names.ENTITY}`) WHERE n.{names.RECORD_KEY} IS NOT NULL "
-            f"RETURN properties(n) ORDER BY n.{names.RECORD_FROM}, n.{names.RECORD_ROW}"
+            f"RETURN {names.RECORD_ON} ORDER BY n.{names.RECORD_FROM}, n.{names.RECORD_ROW}"
         )
-        return _in_order(map(values.record_row, self._nodes(names.RECORD)), (values.record_on(n) for (n,) in on))
+        return _in_order(map(values.record_row, self._nodes(names.RECORD)), (values.record_on(*n) for n in on))
 
     @property
     def claims(self) -> Iterator[ClaimRow]:

@@ -6,10 +6,17 @@ The planner is not asynchronous and runs on a thread; each question goes to the 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from kg.store.archive import batches
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import neo4j
+
+BATCH: Final = 500
+"""Rows in one statement: the server works on some while the next are made ready."""
 
 
 class Work:
@@ -31,6 +38,11 @@ class Work:
         What is wrong with it is raised by whatever is asked or sent next, or by `done`.
         """
         self._sent.append(await self.tx.run(text, parameters))
+
+    async def send_each(self, text: str, rows: Sequence[Any], /, **more: Any) -> None:
+        """The statement for each of the rows, `r` in it, some hundred at a time."""
+        for some in batches(rows, BATCH):
+            await self.send(f"UNWIND $rows AS r {text}", rows=some, **more)
 
     async def done(self) -> None:
         """All that was sent has happened."""

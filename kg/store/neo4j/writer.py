@@ -11,7 +11,7 @@ from kg.model.rows import ClaimRow
 from kg.store.archive import batches
 from kg.store.neo4j import layout as names
 from kg.store.neo4j import values
-from kg.store.neo4j.folding import BATCH, Folding
+from kg.store.neo4j.folding import Folding
 from kg.store.neo4j.layout import using
 from kg.store.neo4j.present import KEEPING_RECORD, Present
 
@@ -47,7 +47,7 @@ class Writer:
         await folding.loosen(delta)
         await self.sources(delta.sources)
         for ops in (delta.records, delta.claims, delta.versions, delta.relation_claims, delta.edges, delta.identifiers):
-            self._take(ops.insert)
+            self._number(ops.insert)
         shown = {id(row): self.present.holds(row) for row in delta.versions.insert}
         records, claims, relation_claims = folding.lay(delta, shown)
         for each in (delta.records, delta.claims, delta.relation_claims, delta.identifiers):
@@ -59,37 +59,30 @@ class Writer:
         await self.identifiers(delta.identifiers.insert, numbered=True)
         await self.versions(delta.versions.insert, folding, numbered=True)
         await self.edges(delta.edges.insert, folding, numbered=True)
-        await self._changed("", ((delta.system, row.entity) for row in delta.versions.close))
-        for relation in sorted({row.relation for row in delta.edges.close}):
-            closed = (row.edge for row in delta.edges.close if row.relation == relation)
-            await self._changed(relation, ((delta.system, edge) for edge in closed))
+        await self._changed(("", delta.system, row.entity) for row in delta.versions.close)
+        await self._changed((row.relation, delta.system, row.edge) for row in delta.edges.close)
         await self._bookkeeping(delta.claims, held)
         await self._bookkeeping(delta.relation_claims, held)
 
-    async def _changed(self, relation: str, what: Iterable[tuple[int, str]]) -> None:
-        """Note of which entities, or relations of a type, rows were opened or closed at system instants: the feed."""
-        found: dict[int, set[str]] = defaultdict(set)
-        for system, name in what:
-            found[system].add(name)
+    async def _changed(self, what: Iterable[tuple[str, int, str]]) -> None:
+        """Note (relation or "", system instant, id) of what rows were opened or closed: the feed."""
+        found: dict[tuple[str, int], set[str]] = defaultdict(set)
+        for relation, system, name in what:
+            found[relation, system].add(name)
         notes = [
-            (system, relation, some) for system in sorted(found) for some in batches(sorted(found[system]), _NAMES)
+            (system, relation, some)
+            for (relation, system), ids in sorted(found.items())
+            for some in batches(sorted(ids), _NAMES)
         ]
-        await self._each(f"CREATE (:`{names.CHANGED}` {{system: r[0], relation: r[1], names: r[2]}})", notes)
+        await self.work.send_each(f"CREATE (:`{names.CHANGED}` {{system: r[0], relation: r[1], names: r[2]}})", notes)
 
-    async def _each(self, text: str, rows: Sequence[Any], **more: Any) -> None:
-        for found in batches(rows, BATCH):
-            await self.work.send(f"UNWIND $rows AS r {text}", rows=found, **more)
-
-    def _take(self, rows: Iterable[Any], *, numbered: bool = False) -> None:
-        """Give the rows their numbers, in order, and note what they are."""
+    def _number(self, rows: Iterable[Any]) -> None:
+        """Give the rows their numbers, in order, and note whether levels divide them."""
         for row in rows:
-            if not numbered:
-                row.row = self.ticks.row
-                self.ticks.row += 1
+            row.row = self.ticks.row
+            self.ticks.row += 1
             if getattr(row, "level_from", 0) or getattr(row, "level_to", OPEN) != OPEN:
                 self.ticks.split = True
-            if getattr(row, "home", None) != getattr(row, "entity", None) and hasattr(row, "home"):
-                self.ticks.moved = True
 
     # ------------------------------------------------------------ rows of the store's own
 
@@ -97,9 +90,9 @@ class Writer:
         """Close and narrow nodes. A claim that lies on a row ends with it."""
         here, places = "MATCH (n) WHERE elementId(n) = r", held.places
         closed = [places[row.row] for row in ops.close if row.row not in held.twins]
-        await self._each(f"{here} SET n.systemTo = $system", closed, system=system)
+        await self.work.send_each(f"{here} SET n.systemTo = $system", closed, system=system)
         narrowed = [(places[row.row], low or None, None if high == OPEN else high) for row, low, high in ops.narrow]
-        await self._each(f"{here}[0] SET n._levelFrom = r[1], n._levelTo = r[2]", narrowed)
+        await self.work.send_each(f"{here}[0] SET n._levelFrom = r[1], n._levelTo = r[2]", narrowed)
         if ops.narrow:
             self.ticks.split = True
 
@@ -110,21 +103,21 @@ class Writer:
             groups[on, on and not isinstance(row, ClaimRow)].append((held.places[row.row], list(anchors) or None))
         for (on, relation), found in groups.items():
             match, key = "()-[n]->()" if relation else "(n)", "_anchors" if on else "anchors"
-            await self._each(f"MATCH {match} WHERE elementId(n) = r[0] SET n.{key} = r[1]", found)
+            await self.work.send_each(f"MATCH {match} WHERE elementId(n) = r[0] SET n.{key} = r[1]", found)
         affirmed = []
         for row, run in ops.affirm:
             relates = not isinstance(row, ClaimRow)
             key = row.line if relates else values.record_key(RecordKey(row.source, row.local))
             affirmed.append((row.row, run, self.ticks.row, key, relates))
             self.ticks.row += 1
-        await self._each(
+        await self.work.send_each(
             f"MERGE (a:`{names.AFFIRMATION}` {{claim: r[0], run: r[1]}}) "
             "ON CREATE SET a._row = r[2], a.key = r[3], a.relation = r[4]",
             affirmed,
         )
 
     async def sources(self, sources: Iterable[Source]) -> None:
-        await self._each(
+        await self.work.send_each(
             f"MERGE (n:`{names.SOURCE}` {{id: r.id}}) SET n = r",
             [
                 {"id": s.id, "label": s.label, "priority": s.priority, "level": s.level, "timezone": s.timezone}
@@ -133,22 +126,27 @@ class Writer:
         )
 
     async def _nodes(self, label: str, rows: Sequence[Any], of: Callable[[Any], dict[str, Any]]) -> None:
-        await self._each(f"CREATE (n:`{label}`) SET n = r", [of(row) for row in rows])
+        await self.work.send_each(f"CREATE (n:`{label}`) SET n = r", [of(row) for row in rows])
 
     async def records(self, rows: Sequence[RecordRow], *, numbered: bool = False) -> None:
-        self._take(rows, numbered=numbered)
+        if not numbered:
+            self._number(rows)
+        self.ticks.moved = self.ticks.moved or any(row.home != row.entity for row in rows)
         await self._nodes(names.RECORD, rows, values.record)
 
     async def identifiers(self, rows: Sequence[IdentifierRow], *, numbered: bool = False) -> None:
-        self._take(rows, numbered=numbered)
+        if not numbered:
+            self._number(rows)
         await self._nodes(names.IDENTIFIER, rows, values.identifier)
 
     async def claims(self, rows: Sequence[ClaimRow], *, numbered: bool = False) -> None:
-        self._take(rows, numbered=numbered)
+        if not numbered:
+            self._number(rows)
         await self._nodes(names.CLAIM, rows, values.claim)
 
     async def relation_claims(self, rows: Sequence[RelationClaimRow], *, numbered: bool = False) -> None:
-        self._take(rows, numbered=numbered)
+        if not numbered:
+            self._number(rows)
         plain = [row for row in rows if not row.references]
         await self._nodes(names.RELATION_CLAIM, plain, values.relation_claim)
         referring = [
@@ -156,7 +154,7 @@ class Writer:
             for row in rows
             if row.references
         ]
-        await self._each(
+        await self.work.send_each(
             f"CREATE (n:`{names.RELATION_CLAIM}`) SET n = r[0] "
             f"FOREACH (key IN r[1] | CREATE (:`{names.REFERENCE}` {{record: key}})-[:`{names.REFERRED_BY}`]->(n))",
             referring,
@@ -167,7 +165,8 @@ class Writer:
     async def versions(
         self, rows: Sequence[VersionRow], folding: Folding | None = None, *, numbered: bool = False
     ) -> None:
-        self._take(rows, numbered=numbered)
+        if not numbered:
+            self._number(rows)
         notes: Mapping[int, dict[str, Any]] = folding.versions if folding else {}
         records: Mapping[str, dict[str, Any]] = folding.records if folding else {}
         groups: dict[tuple[str, str], list[Any]] = defaultdict(list)
@@ -187,21 +186,22 @@ class Writer:
             known = f"MERGE (e:`{names.ENTITY}` {{id: r[0]}})"
             if kind == "new":
                 made = self.layout.values(cls)
-                await self._each(f"CREATE (e:`{names.ENTITY}`{self.layout.labels(cls)} {made})", found)
+                await self.work.send_each(f"CREATE (e:`{names.ENTITY}`{self.layout.labels(cls)} {made})", found)
             elif kind == "present":
-                await self._each(
+                await self.work.send_each(
                     f"{known} SET e{self.layout.labels(cls)} WITH e, r[1] AS m SET e = m{KEEPING_RECORD}", found
                 )
             else:
                 made = self.layout.values(cls, 1)
-                await self._each(
+                await self.work.send_each(
                     f"{known} CREATE (e)-[:`{names.HAS_STATE}`]->(s{self.layout.state_labels(cls)} {made})", found
                 )
-        await self._changed("", ((at, row.entity) for row in rows for at in _instants(row)))
+        await self._changed(("", at, row.entity) for row in rows for at in _instants(row))
         await self.present.boundaries(rows)
 
     async def edges(self, rows: Sequence[EdgeRow], folding: Folding | None = None, *, numbered: bool = False) -> None:
-        self._take(rows, numbered=numbered)
+        if not numbered:
+            self._number(rows)
         notes: Mapping[int, dict[str, Any]] = folding.edges if folding else {}
         groups: dict[tuple[str, str], list[Any]] = defaultdict(list)
         for row in rows:
@@ -212,15 +212,13 @@ class Writer:
             columns = self.layout.columns(row.relation)
             groups[row.relation, kind(row.relation)].append((row.start, row.end, *map(shown.get, columns)))
         for (relation, kind_), found in sorted(groups.items()):
-            await self._each(
+            await self.work.send_each(
                 f"MATCH (a:`{names.ENTITY}` {{id: r[0]}}) {using('a', names.ENTITY, 'id')} "
                 f"MATCH (b:`{names.ENTITY}` {{id: r[1]}}) {using('b', names.ENTITY, 'id')} "
                 f"CREATE (a)-[s:{kind_} {self.layout.values(relation, 2)}]->(b)",
                 found,
             )
-        for relation in sorted({row.relation for row in rows}):
-            own = (row for row in rows if row.relation == relation)
-            await self._changed(relation, ((at, row.edge) for row in own for at in _instants(row)))
+        await self._changed((row.relation, at, row.edge) for row in rows for at in _instants(row))
         await self.present.boundaries(rows)
 
 

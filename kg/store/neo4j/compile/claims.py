@@ -19,7 +19,7 @@ from kg.store.memory import TableRows
 from kg.store.neo4j.compile.context import Made, instants, mentions
 from kg.store.neo4j.compile.expressions import merged_from
 from kg.store.neo4j.compile.sources import entity_of, version
-from kg.store.neo4j.layout import CLAIM, CLAIM_ROW, ENTITY, RECORD, RECORD_FROM, RECORD_KEY, STATE
+from kg.store.neo4j.layout import CLAIM, CLAIM_ROW, ENTITY, RECORD, RECORD_KEY, STATE
 from kg.store.neo4j.values import claim_on, claim_row, version_of
 from kg.store.tables import Tables
 
@@ -50,7 +50,6 @@ def _made(c: Compiler, action: a.Select | a.Aggregate, outer: Row | None, at: At
         raise QueryError("Nothing is selected below claims", field="claims", remedy="Select it beside them.")
     r, m = c.names.fresh("r"), c.names.fresh("m")
     known = " AND ".join(at.identity(r))
-    system = at.system if isinstance(at.system, str) else at.latest
     said = " AND ".join([*at.times_hold(m), f"{m}.level <= {at.level}"])
     there = " AND ".join([f"{m}.{CLAIM_ROW} IS NOT NULL", *at.times_hold(m)])
     v, key = outer.alias, c.names.fresh("x")
@@ -60,7 +59,7 @@ def _made(c: Compiler, action: a.Select | a.Aggregate, outer: Row | None, at: At
     )
     claims = (
         f"COLLECT {{ CALL ({v}) {{ MATCH ({r}:`{RECORD}` {{entity: {v}.id}}) WHERE {known} RETURN {r}.record AS {key} "
-        f"UNION MATCH ({r}:`{ENTITY}` {{id: {v}.id}}) WHERE {r}.{RECORD_FROM} <= {system} "
+        f"UNION MATCH ({r}:`{ENTITY}` {{id: {v}.id}}) WHERE {at.recorded(r)} "
         f"RETURN {r}.{RECORD_KEY} AS {key} }} "
         f"CALL ({key}) {{ MATCH ({m}:`{CLAIM}` {{record: {key}}}) WHERE {said} RETURN {m}{{.*}} AS said {on}}} "
         "RETURN said }"

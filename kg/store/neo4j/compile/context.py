@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from kg.query.algebra import Range
 from kg.schema.types import Datatype
 from kg.store.lift import Latest
-from kg.store.neo4j.layout import known, quoted, seen
+from kg.store.neo4j.layout import RECORD_FROM, known, quoted, seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -132,8 +132,15 @@ class At:
 
     def identity(self, alias: str) -> list[str]:
         """For rows without a valid axis of their own, as of the instant (a range: as of the latest commit)."""
-        system = self.latest if isinstance(self.system, Span) else self.system
-        return [known(alias, system), seen(alias, self.level)]
+        return [known(alias, self._known_at), seen(alias, self.level)]
+
+    def recorded(self, alias: str) -> str:
+        """The same for the record that lies on an entity."""
+        return f"{alias}.{RECORD_FROM} <= {self._known_at}"
+
+    @property
+    def _known_at(self) -> str:
+        return self.latest if isinstance(self.system, Span) else self.system
 
 
 def _meets(when: str | Span, start: str, end: str) -> list[str]:

@@ -15,7 +15,7 @@ from kg.schema.types import Datatype
 from kg.store.lift import Hole
 from kg.store.neo4j.compile import calculations
 from kg.store.neo4j.compile.context import NOTHING, Ex, Made, as_it_is, edge_property, kinds_of, of_classes
-from kg.store.neo4j.layout import ENTITY, RECORD, RECORD_FROM
+from kg.store.neo4j.layout import ENTITY, RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,10 +166,9 @@ def has_records(c: Compiler, at: At, key: str) -> str:
     """Test: some record is at the entity of the id `key`, a variable or property."""
     o, e = c.names.fresh("r"), c.names.fresh("n")
     own = " AND ".join(at.identity(o))
-    system = at.system if isinstance(at.system, str) else at.latest
     return (
         f"(EXISTS {{ MATCH ({o}:`{RECORD}` {{entity: {key}}}) WHERE {own} }} "
-        f"OR EXISTS {{ MATCH ({e}:`{ENTITY}` {{id: {key}}}) WHERE {e}.{RECORD_FROM} <= {system} }})"
+        f"OR EXISTS {{ MATCH ({e}:`{ENTITY}` {{id: {key}}}) WHERE {at.recorded(e)} }})"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kg.errors import QueryError
@@ -10,15 +9,12 @@ from kg.query import algebra as a
 from kg.query.algebra import After, InfoPart, PagePart, Time
 from kg.query.cursor import Token
 from kg.store.neo4j.compile import claims
-from kg.store.neo4j.compile.calculations import distance, has_point, millimetres
 from kg.store.neo4j.compile.context import From, Made, instants, returned
 from kg.store.neo4j.compile.drivers import drive
-from kg.store.neo4j.compile.expressions import expression
-from kg.store.neo4j.compile.predicates import ordered
+from kg.store.neo4j.compile.order import Sort, behind, naming, order_by, sort_of, tie_keys, tie_texts
 from kg.store.neo4j.compile.shapes import columns, each, edge_obj, fixed, obj
 from kg.store.neo4j.compile.sources import key_text, listed, part
-from kg.store.neo4j.compile.texts import corrected, detours, sort_key
-from kg.store.neo4j.layout import ENTITY, point, quoted
+from kg.store.neo4j.layout import ENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,25 +24,6 @@ if TYPE_CHECKING:
     from kg.store.neo4j.compile.plan import Compiler
 
 
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """One order key. `text` gives the value in stored form, `key` what it is sorted by; `name` its alias once sorted.
-
-    `made`: the key is a calculated text's, sorted by `sort_key`. `needless`: it never decides, but cursors hold it.
-    `ahead`: what the key reads and a clause before must name. `number`: a number as it is stored.
-    """
-
-    text: str
-    key: str
-    name: str
-    descending: bool = False
-    textual: bool = False
-    made: bool = False
-    needless: bool = False
-    ahead: str = ""
-    number: bool = False
-
-
 def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
     inner = c.times.inner(at, s.time)
     if isinstance(s.source, a.ClaimsOf | a.ConflictsOf):
@@ -54,8 +31,8 @@ def select(c: Compiler, s: a.Select, outer: Row | None, at: At) -> Made:
     if isinstance(s.shape, a.Aligned):
         return aligned(c, s, s.shape, inner)
     found = drive(c, s.source, s.where, outer, inner, s)
-    sorts = [_sort(c, order, found.row) for order in s.order]
-    ties = _tie_keys(c, s, found.row)
+    sorts = [sort_of(c, order, found.row) for order in s.order]
+    ties = tie_keys(c, s, found.row)
     if isinstance(s.shape, a.PageOf):
         return page(c, s, s.shape, found, sorts, ties, outer)
     made = obj(c, s.shape.obj, found.row)
@@ -107,67 +84,11 @@ def _hole_param(c: Compiler, hole: Any, by: Callable[..., Any]) -> str:
 # ---------------------------------------------------------------- order
 
 
-def _sort(c: Compiler, order: a.Order, row: Row) -> Sort:
-    ex = expression(c, order.expr, row)
-    name = c.names.fresh("k")
-    if ex.many or ex.null or any(one.many for _, one in ex.variants):
-        text = "null"
-        if ex.variants:  # a many-valued one orders by nothing
-            cases = " ".join(f"WHEN {test} THEN {one.text}" for test, one in ex.variants if not one.many)
-            text = f"CASE {cases} END" if cases else "null"
-        return Sort(text, text, name, order.descending, ex.textual)
-    if isinstance(order.expr, a.Calc) and order.expr.op is a.Op.DISTANCE and has_point(c, order.expr.args[0], row):
-        return _by_distance(c, ex.text, order, row, name)
-    made = ex.textual and not ex.stored
-    number = isinstance(order.expr, a.Prop | a.Edge) and not ex.textual and not ex.variants
-    key = ordered(c, ex) if made else ex.text
-    return Sort(ex.text, key, name, order.descending, ex.textual, made, number=number)
-
-
-def _by_distance(c: Compiler, text: str, order: a.Order, row: Row, name: str) -> Sort:
-    """By a distance from a point, which is measured once a row."""
-    assert isinstance(order.expr, a.Calc)
-    place, *to = order.expr.args
-    assert isinstance(place, a.Prop)
-    lon, lat = (one.value for one in to if isinstance(one, a.Const))
-    one = c.names.fresh("x")
-    measured = millimetres(c, f"{row.alias}.{quoted(point(place.name))}", lon, lat)  # type: ignore[arg-type]
-    key = distance(c, place, row, lon, lat, one)  # type: ignore[arg-type]
-    assert key is not None
-    return Sort(text, key, name, order.descending, ahead=f"{measured} AS {one}")
-
-
-def _tie_keys(c: Compiler, s: a.Select, row: Row) -> list[Sort]:
-    # Without key properties two entities have one relation of a type at most.
-    single = isinstance(s.source, a.Step) and row.relation is not None and not row.relation.key
-    single = single and row.relation is not None and not row.relation.symmetric
-    edge = f"{row.edge}.edge"
-    return [Sort(text, text, c.names.fresh("t"), needless=single and text == edge) for text in _ties(row)]
-
-
-def _ties(row: Row) -> list[str]:
-    out = [f"{row.alias}.id"]
-    if row.edge:
-        out.append(f"{row.edge}.edge")
-    if row.at.ranged:
-        out += [f"{row.alias}.systemFrom", f"{row.alias}.validFrom", f"coalesce({row.alias}._levelFrom, 0)"]
-    return out
-
-
-def order_by(sorts: Sequence[Sort], ties: Sequence[Sort]) -> str:
-    parts = []
-    for s in sorts:
-        if s.key != "null":
-            # Nulls come last by themselves where the order ascends.
-            parts += [f"{s.name} IS NULL", f"{s.name} DESC"] if s.descending else [s.name]
-    return ", ".join([*parts, *(t.name for t in ties if not t.needless)])
-
-
 def _picked(c: Compiler, s: a.Select, found: From, sorts: list[Sort], ties: list[Sort]) -> str:
     """The rows in order, behind the cursor."""
-    text = f"{_by_id(c, s, found, sorts).text()} {_keys(sorts, ties)}"
+    text = f"{_by_id(c, s, found, sorts).text()} {naming(sorts, ties)}"
     if s.page.after is not None:
-        text += f" WITH * WHERE {_after(c, s.page.after, sorts, ties, found.row)} WITH *"
+        text += f" WITH * WHERE {behind(c, s.page.after, sorts, ties, found.row)} WITH *"
     return f"{text} ORDER BY {order_by(sorts, ties)}"
 
 
@@ -185,46 +106,6 @@ def _by_id(c: Compiler, s: a.Select, found: From, sorts: Sequence[Sort]) -> From
     return From(f"MATCH ({row.alias}:`{ENTITY}`&{c.layout.label(s.source.cls)})", [*found.where, test], row)
 
 
-def _keys(sorts: Sequence[Sort], ties: Sequence[Sort]) -> str:
-    """A clause that names what rows are ordered by."""
-    keys = ", ".join(f"{one.key} AS {one.name}" for one in (*sorts, *ties) if not one.needless)
-    ahead = ", ".join(one.ahead for one in sorts if one.ahead)
-    return f"WITH *, {f'{ahead} WITH *, ' if ahead else ''}{keys}"
-
-
-def _after(c: Compiler, after: After, sorts: list[Sort], ties: list[Sort], row: Row) -> str:
-    """The row comes behind the one that `after` describes."""
-    bounds: list[Any] = [*after.values]
-    if len(bounds) != len(sorts):
-        raise QueryError("The cursor has other order values than the query", remedy="Start again from the first page.")
-    ends: list[Any] = [after.id]
-    if row.edge:
-        ends.append(after.edge)
-    if row.at.ranged:
-        ends += [after.system_from, after.valid_from]
-    test = "false"
-    for tie, end in reversed([*zip(ties, ends, strict=False)]):
-        if end.kind == "NoneType" or tie.needless:
-            continue
-        bound = c.params.add(end)
-        test = f"({tie.name} > {bound} OR ({tie.name} = {bound} AND {test}))"
-    for sort, bound in reversed([*zip(sorts, bounds, strict=True)]):
-        test = _behind(c, sort, bound, test)
-    return test
-
-
-def _behind(c: Compiler, sort: Sort, bound: Hole, rest: str) -> str:
-    if bound.kind == "NoneType":
-        return f"({sort.name} IS NULL AND {rest})"
-    if sort.key == "null":
-        return f"({rest})"
-    value = c.params.add(bound, by=sort_key if sort.made else None)
-    beyond = f"{sort.name} {'<' if sort.descending else '>'} {value}"
-    if sort.textual and not sort.made:
-        beyond = corrected(f"({beyond})", sort.name, c.params.add(bound, by=detours), c.names.fresh("x"))
-    return f"({beyond} OR {sort.name} IS NULL OR ({sort.name} = {value} AND {rest}))"
-
-
 # ---------------------------------------------------------------- lookups
 
 
@@ -238,7 +119,7 @@ def aligned(c: Compiler, s: a.Select, shape: a.Aligned, at: At) -> Made:
         found.where.append(c.predicate(s.where, found.row))
     made = obj(c, shape.obj, found.row)
     # At one instant there is one version at most; a range gives the first.
-    order = f" WITH * ORDER BY {', '.join(_ties(found.row))}" if found.row.at.ranged else ""
+    order = f" WITH * ORDER BY {', '.join(tie_texts(found.row))}" if found.row.at.ranged else ""
     # Where no id ever moved, a row that shows its id says itself what it was asked by.
     place = _id_place(shape.obj) if isinstance(s.source, a.Ids) and not c.moved else None
     pair = "" if place is not None else f"[{x}, {made.text}]"
@@ -380,7 +261,7 @@ def _counted_page(
         tests = f" WHERE {least} IS NULL OR {_reaches(sorts[0], least)}" if least else ""
         again = f"UNWIND {whole} AS {one} WITH {unpacked}{tests}"
     return (
-        f"COLLECT {{ {found.text()} {gathered} WITH {whole}, COLLECT {{ {again} {_keys(sorts, ties)} "
+        f"COLLECT {{ {found.text()} {gathered} WITH {whole}, COLLECT {{ {again} {naming(sorts, ties)} "
         f"ORDER BY {order_by(sorts, ties)}{limit} {returned(values)} }} AS {rows} RETURN [size({whole}), {rows}] }}"
     )
 

@@ -1,7 +1,6 @@
 """Commits beside readers, other writers and broken connections."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +22,10 @@ from kg.store.sqlite.store import SqliteStore
 from kg.testing.contract import answers, firm, supplies
 from kg.testing.machine import FIRM_SCHEMA, SOURCES
 from tests.kg.store.neo4j.cutting import Proxy, proxy
-from tests.kg.store.neo4j.test_contract import fresh
 
 pytestmark = [pytest.mark.neo4j, pytest.mark.anyio]
 NOW = 1_800_000_000_000_000
 HOUR = 3_600_000_000
-
-
-@pytest.fixture
-async def store(neo4j_url: str) -> AsyncIterator[Neo4jStore]:
-    async with await fresh(neo4j_url, FIRM_SCHEMA) as made:
-        yield made
-        assert await made.check() == ()
 
 
 async def another(url: str, **access: Any) -> Neo4jStore:

@@ -15,25 +15,14 @@ from kg.query.secure import EVERYTHING
 from kg.store.base import Position
 from kg.store.neo4j import commit as committing
 from kg.testing.contract import firm
-from kg.testing.machine import FIRM_SCHEMA
 from tests.kg.store.neo4j.cutting import proxy
 from tests.kg.store.neo4j.test_commits import NOW, another, changes, latest, names
-from tests.kg.store.neo4j.test_contract import fresh
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from kg.store.base import ChangeEntry
     from kg.store.neo4j.store import Neo4jStore
 
 pytestmark = [pytest.mark.neo4j, pytest.mark.anyio]
-
-
-@pytest.fixture
-async def store(neo4j_url: str) -> AsyncIterator[Neo4jStore]:
-    async with await fresh(neo4j_url, FIRM_SCHEMA) as made:
-        yield made
-        assert await made.check() == ()
 
 
 # ---------------------------------------------------------------- between the commit and its publishing

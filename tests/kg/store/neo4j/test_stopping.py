@@ -19,24 +19,14 @@ from kg.store.neo4j.work import Work
 from kg.testing.contract import firm
 from kg.testing.machine import FIRM_SCHEMA
 from tests.kg.store.neo4j.test_commits import NOW, another, changes, names
-from tests.kg.store.neo4j.test_contract import fresh
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from neo4j import Driver
 
     from kg.store.neo4j.store import Neo4jStore
 
 pytestmark = [pytest.mark.neo4j, pytest.mark.anyio]
 FIRMS = 20
-
-
-@pytest.fixture
-async def store(neo4j_url: str) -> AsyncIterator[Neo4jStore]:
-    async with await fresh(neo4j_url, FIRM_SCHEMA) as made:
-        yield made
-        assert await made.check() == ()
 
 
 async def related(store: Neo4jStore) -> None:

@@ -11,7 +11,7 @@ from kg.query.algebra import Comparison, MetaName, Op
 from kg.query.cursor import CursorCodec
 from kg.query.secure import EVERYTHING, secure
 from kg.schema.types import Datatype
-from kg.store.lift import filled, holed, lift, valid_instants
+from kg.store.lift import filled, holed, lift, lift_at
 from kg.store.neo4j.compile.context import literal
 from kg.store.neo4j.compile.plan import Compiler, Plan
 from kg.store.neo4j.compile.search import lucene
@@ -131,9 +131,9 @@ def test_constants_come_back_into_a_holed_part() -> None:
     query = secure(
         a.Query((a.Root("it", rows(text_of("eq", "x"), time=a.Time(valid=7, system=9))),), 5), SCHEMA, EVERYTHING
     )
-    _, constants, systems = lift(query, 9)
+    _, constants, systems, valids = lift_at(query, 9)
     assert systems == {9}
-    assert valid_instants(query) == {5, 7}
+    assert valids == {5, 7}
     assert filled(holed(query, 9).roots, constants) == query.roots
 
 
